@@ -25,8 +25,8 @@ use crate::tree::Tree;
 
 /// Bytes that wait to be written, above which nothing more is read.
 const HIGH_WATER: usize = 256 * 1024;
-/// Requests of the owner that wait for this task at most. They are taken while there is no session too, since some are to be
-/// answered or obeyed then: if all are notifications, a session without a master has room for them.
+/// Requests of the owner that wait for this task at most, and as many notifications. Without a master, and at the end, all of
+/// these are taken: the session has room for them.
 const REQUESTS: usize = 256;
 const _: () = assert!(REQUESTS < MAX_WAITING_NOTIFICATIONS);
 /// Bytes that a read has room for.
@@ -42,21 +42,21 @@ type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>> + Sen
 #[derive(Clone, Debug)]
 pub struct Handle {
     requests: mpsc::Sender<Request>,
+    notifications: mpsc::Sender<Vec<VarBind>>,
 }
 
 /// Room for one notification.
-pub struct Room<'a>(mpsc::Permit<'a, Request>);
+pub struct Room<'a>(mpsc::Permit<'a, Vec<VarBind>>);
 
 impl Room<'_> {
     /// Sends it, as [`Handle::notify`] does.
     pub fn notify(self, binds: Vec<VarBind>) {
-        self.0.send(Request::Notify(binds));
+        self.0.send(binds);
     }
 }
 
 #[derive(Debug)]
 enum Request {
-    Notify(Vec<VarBind>),
     Ask(Ask, oneshot::Sender<Answered>),
     Stop,
 }
@@ -65,14 +65,14 @@ impl Handle {
     /// Sends a notification: snmpTrapOID.0 first (sysUpTime.0 may stand before it), then its objects. Without a
     /// session it waits for one. Never blocks: false says that too many wait already, or that the session has ended.
     pub fn notify(&self, binds: Vec<VarBind>) -> bool {
-        self.requests.try_send(Request::Notify(binds)).is_ok()
+        self.notifications.try_send(binds).is_ok()
     }
 
-    /// Waits for room for a notification; none when the session has ended. Cancel-safe: for who has something else to do
-    /// meanwhile. Without a master there is always room, and of more than [`MAX_WAITING_NOTIFICATIONS`] the oldest are lost:
+    /// Waits for room for a notification, which there is as the master takes those before it; none when the session has
+    /// ended. Cancel-safe: for who has something else to do meanwhile. Without a master there is always room, and of more than [`MAX_WAITING_NOTIFICATIONS`] the oldest are lost:
     /// who has more asks from [`Change::Serving`] on, until the session is lost.
     pub async fn room(&self) -> Option<Room<'_>> {
-        self.requests.reserve().await.ok().map(Room)
+        self.notifications.reserve().await.ok().map(Room)
     }
 
     /// Asks the master for something while the session serves, and waits for its answer.
@@ -99,19 +99,22 @@ pub struct Subagent<F> {
     settings: Settings,
     tree: F,
     requests: mpsc::Receiver<Request>,
+    notifications: mpsc::Receiver<Vec<VarBind>>,
 }
 
 impl<F: FnMut(&mut dyn FnMut(&dyn Tree))> Subagent<F> {
     /// A subagent of the master at `address`. `tree` calls what it is given with the present tree, from which the
     /// requests that came in at once are answered: it may hold a lock on the state for so long.
     pub fn new(address: Address, settings: Settings, tree: F) -> (Handle, Self) {
-        let (sender, requests) = mpsc::channel(REQUESTS);
-        (Handle { requests: sender }, Self { address, settings, tree, requests })
+        let (asks, requests) = mpsc::channel(REQUESTS);
+        let (tells, notifications) = mpsc::channel(REQUESTS);
+        let handle = Handle { requests: asks, notifications: tells };
+        (handle, Self { address, settings, tree, requests, notifications })
     }
 
     /// Serves until it is told to stop. `report` hears of each change and must not block.
     pub async fn run(self, report: impl FnMut(Change)) {
-        let Self { address, settings, tree, requests } = self;
+        let Self { address, settings, tree, requests, notifications } = self;
         let patience = settings.answer_within;
         let runner = Runner {
             session: Session::new(settings, Instant::now()),
@@ -124,7 +127,7 @@ impl<F: FnMut(&mut dyn FnMut(&dyn Tree))> Subagent<F> {
             asked: HashMap::new(),
             last_token: 0,
         };
-        runner.run(requests).await;
+        runner.run(requests, notifications).await;
     }
 }
 
@@ -215,7 +218,11 @@ struct Runner<F, R> {
 }
 
 impl<F: FnMut(&mut dyn FnMut(&dyn Tree)), R: FnMut(Change)> Runner<F, R> {
-    async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+    async fn run(
+        mut self,
+        mut requests: mpsc::Receiver<Request>,
+        mut notifications: mpsc::Receiver<Vec<VarBind>>,
+    ) {
         self.handle(Input::Start);
         // Set anew only for a deadline that comes before it: most are put off before they come.
         let mut alarm = pin!(tokio::time::sleep(self.patience));
@@ -228,17 +235,23 @@ impl<F: FnMut(&mut dyn FnMut(&dyn Tree)), R: FnMut(Change)> Runner<F, R> {
                 alarm.as_mut().reset(deadline);
             }
             let (backlog, full) = (self.session.has_backlog(), self.link.is_full());
+            let notifies = !full && self.session.has_room();
             let link = &mut self.link;
             tokio::select! {
                 () = &mut alarm, if !alarm.is_elapsed() => self.timer(),
+                Some(binds) = notifications.recv(), if notifies => self.handle(Input::Notify(binds)),
                 request = requests.recv(), if !full => match request {
-                    Some(Request::Notify(binds)) => self.handle(Input::Notify(binds)),
                     Some(Request::Ask(ask, answer)) => {
                         self.last_token += 1;
                         self.asked.insert(self.last_token, answer);
                         self.handle(Input::Ask(self.last_token, ask));
                     }
-                    Some(Request::Stop) | None => self.handle(Input::Stop),
+                    Some(Request::Stop) | None => {
+                        while let Ok(binds) = notifications.try_recv() {
+                            self.handle(Input::Notify(binds));
+                        }
+                        self.handle(Input::Stop);
+                    }
                 },
                 step = poll_fn(|cx| link.poll_step(cx, backlog)) => self.stepped(step),
             }

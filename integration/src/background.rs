@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use nix::sys::socket::{Shutdown, shutdown};
+use nix::sys::socket::{Backlog, Shutdown, listen, shutdown};
 
 use crate::Host;
 
@@ -80,6 +80,12 @@ impl Acceptor {
             });
         })?;
         Ok(Self { listener, _thread: thread })
+    }
+
+    /// Lets so many connections wait to be accepted, as far as the kernel does (`net.core.somaxconn`); 128 otherwise.
+    pub fn let_wait(&self, connections: u32) -> Result<()> {
+        let most = i32::try_from(connections).unwrap_or(i32::MAX).min(Backlog::MAXCONN.into());
+        listen(&*self.listener, Backlog::new(most)?).context("let more connections wait")
     }
 }
 

@@ -256,6 +256,37 @@ fn notifications(agent: &Agent, receiver: &Snmptrapd) -> Result<()> {
     .with_context(|| format!("{:#?}", receiver.traps()))
 }
 
+/// More at once than the sockets between them hold: a master answers each before it reads the next, so whoever writes on
+/// and does not read has both wait for each other, and loses the session.
+#[test]
+fn a_flood_of_notifications_is_given_to_the_master_as_fast_as_it_takes_them() -> Result<()> {
+    const FLOOD: usize = 4000;
+    let host = Lab::new("agentx-flood")?.host("director")?;
+    let receiver = Snmptrapd::start(&host)?;
+    let snmpd = Snmpd::start_with(&host, Snmptrapd::SINK)?;
+    let at = Address::Unix(snmpd.socket().to_owned());
+    let agent = Agent::start(&host, at, shop::settings(Duration::from_secs(60)), "corner shop")?;
+    let which = VarBind {
+        name: oid(&[1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0]),
+        value: value::object(oid(&[&ROOT[..], &[0, 1]].concat())),
+    };
+    let goods = bind(&[2, 1, 2, 1], value::text(&"tea".repeat(100)));
+    let all = async {
+        for _ in 0..FLOOD {
+            let room = agent.handle.room().await.context("the session has ended")?;
+            room.notify(vec![which.clone(), goods.clone()]);
+        }
+        anyhow::Ok(())
+    };
+    agent.runtime.block_on(async { tokio::time::timeout(2 * wait::LONG, all).await })??;
+    for number in 0..FLOOD {
+        let change = agent.changes.recv_timeout(wait::LONG).with_context(|| format!("after {number}"))?;
+        ensure!(change == Change::Notified, "{change:?} after {number}");
+    }
+    ensure!(!receiver.traps().is_empty(), "nothing came");
+    agent.stop()
+}
+
 #[test]
 fn a_shop_is_served_through_a_real_master() -> Result<()> {
     let host = Lab::new("agentx-serving")?.host("director")?;

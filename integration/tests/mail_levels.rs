@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, net::SocketAddr};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use integration::{
     Host, Instance, Lab, Process, aiosmtpd::Aiosmtpd, conf, keepalived::Keepalived, keepwatchd::Keepwatchd,
     vm::Scenario, wait, web::WebServer,
@@ -61,17 +61,38 @@ impl Side {
     fn start(name: &str) -> Result<Self> {
         let (_lan, mut hosts) = Lab::new(name)?.routers(1)?;
         let (host, at) = (hosts.remove(0), SocketAddr::from(([127, 0, 0, 1], 2525)));
-        let mail = Aiosmtpd::start(&host, at)?;
+        let mail = Aiosmtpd::greeted(&host, at)?;
         Ok(Self { host, mail })
     }
 
-    /// The subjects of all mails, unfolded.
-    fn subjects(&self) -> BTreeSet<String> {
-        let subject = |mail: String| {
-            let mail = mail.replace("\r\n", "\n").replace("\n ", " ");
-            mail.lines().find_map(|line| Some(line.strip_prefix("Subject: ")?.to_owned()))
+    /// What people filter all mails by: subject, sender and recipients, and what the first line of the text says.
+    fn mails(&self) -> BTreeSet<Mail> {
+        self.mail.mails().into_iter().filter_map(|text| Mail::read(&text)).collect()
+    }
+}
+
+/// What both say alike in a mail; the time and what else we have to say are not.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Mail {
+    subject: String,
+    /// `From` and `To`; who the envelope says; and who we say that we are.
+    headers: [Option<String>; 5],
+    /// `=> … <=`.
+    summary: Option<String>,
+}
+
+impl Mail {
+    fn read(text: &str) -> Option<Self> {
+        let text = text.replace("\r\n", "\n").replace("\n ", " ");
+        let header = |name: &str| {
+            let start = format!("{name}: ");
+            text.lines().find_map(|line| Some(line.strip_prefix(&start)?.to_owned()))
         };
-        self.mail.mails().into_iter().filter_map(subject).collect()
+        Some(Self {
+            subject: header("Subject")?,
+            headers: ["From", "To", "X-MailFrom", "X-RcptTo", "X-Helo"].map(header),
+            summary: text.lines().find(|line| line.starts_with("=> ")).map(str::to_owned),
+        })
     }
 }
 
@@ -79,13 +100,13 @@ impl Side {
 fn alike(global: &str, sides: [(&Side, &Process); 2], wanted: &[&str]) -> Result<()> {
     let [(ours, we), (theirs, it)] = sides;
     wait::until(&format!("the same is mailed with {global:?}"), wait::LONG, || {
-        let subjects = ours.subjects();
-        let has = |wanted: &&str| subjects.iter().any(|subject| subject.ends_with(*wanted));
-        wanted.iter().all(has) && subjects == theirs.subjects()
+        let mails = ours.mails();
+        let has = |wanted: &&str| mails.iter().any(|mail| mail.subject.ends_with(*wanted));
+        wanted.iter().all(has) && mails == theirs.mails()
     })
     .with_context(|| {
-        let subjects = (ours.subjects(), theirs.subjects());
-        let (only_we, only_it) = (&subjects.0 - &subjects.1, &subjects.1 - &subjects.0);
+        let mails = (ours.mails(), theirs.mails());
+        let (only_we, only_it) = (&mails.0 - &mails.1, &mails.1 - &mails.0);
         format!("only we: {only_we:#?}\nonly keepalived: {only_it:#?}\n{}\n{}", we.log(), it.log())
     })
 }
@@ -99,6 +120,40 @@ fn virtual_routers_and_groups_mail_as_keepalived_does() -> Result<()> {
         let wanted =
             ["VI_2 - Entering MASTER state", "VI_6 - Entering MASTER state", "G5 - Entering MASTER state"];
         alike(global, [(&ours, we.process()), (&theirs, it.process())], &wanted)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn faults_are_mailed_unless_no_email_faults_is_given() -> Result<()> {
+    for global in ["smtp_alert", "smtp_alert\n smtp_helo_name mail.example.net\n no_email_faults"] {
+        let (ours, theirs) = (Side::start("mail-faults")?, Side::start("mail-faults-theirs")?);
+        let file = |side: &Side, number: u8| side.host.file("tracked", &format!("{number}\n"));
+        let config = |side: &Side| -> Result<String> {
+            let track = format!("track_file t {{\n file {}\n weight 0\n}}\n", file(side, 0)?.display());
+            let instance = Instance::new("VI_1").interval("0.3").line("track_file {\n t\n }");
+            Ok(global_defs(3, global) + &track + &instance.to_string())
+        };
+        let we = Keepwatchd::on(&ours.host).config(config(&ours)?).flag("--vrrp").start()?;
+        let it = Keepalived::start(&theirs.host, &config(&theirs)?, &[])?;
+        let alike = |wanted: &[&str]| alike(global, [(&ours, we.process()), (&theirs, it.process())], wanted);
+        alike(&["VI_1 - Entering MASTER state"])?;
+        for (number, state) in [(1, "FAULT"), (0, "MASTER"), (1, "FAULT")] {
+            for side in [&ours, &theirs] {
+                file(side, number)?;
+                let master = || side.host.has("eth0", "10.78.9.9");
+                wait::until(&format!("it is {state}"), wait::LONG, || master() == (state == "MASTER"))?;
+            }
+        }
+        let fault = "VI_1 - Entering FAULT state";
+        let quiet = global.contains("no_email_faults");
+        let wanted = [fault];
+        alike(if quiet { &[] } else { &wanted })?;
+        let told = ours.mails().iter().any(|mail| mail.subject.ends_with(fault));
+        let programs =
+            [&ours, &theirs].map(|side| side.mail.mails().concat().contains("X-Mailer: Keepalived"));
+        assert_eq!(programs, [false, true], "the one thing that says who wrote it");
+        ensure!(told != quiet, "with {global:?}: {:#?}", ours.mails());
     }
     Ok(())
 }

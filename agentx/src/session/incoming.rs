@@ -6,7 +6,7 @@ use crate::pdu::{Body, ErrorStatus, Packet, RawHeader};
 use crate::tree::Tree;
 
 use super::interface::{AskError, Change, Output, Reason};
-use super::{Pending, Session, State, serve};
+use super::{Pending, Session, State, WINDOW, serve};
 
 /// Bytes of answers after which [`Session::receive`] leaves the remaining requests for later.
 const MAX_ANSWERS: usize = 64 * 1024;
@@ -89,6 +89,11 @@ impl Session {
             return;
         }
         if self.notified.remove(&packet.header.packet) {
+            if let State::Serving { session, .. } = self.state
+                && error != ErrorStatus::NOT_OPEN
+            {
+                self.send_waiting(now, session, WINDOW, out);
+            }
             match error {
                 ErrorStatus::NO_ERROR => return out.push(Output::Changed(Change::Notified)),
                 // The session is told of below.

@@ -37,6 +37,10 @@ pub use interface::{Answered, Ask, AskError, Change, Input, Output, Reason, Sett
 /// Notifications that wait for a session at most; when one more comes, the oldest goes.
 pub const MAX_WAITING_NOTIFICATIONS: usize = 320;
 
+/// Notifications that the master is given before it has answered one. It answers each before it reads the next: who writes
+/// more than both sockets hold has it wait for room for its answers, and waits for room itself.
+pub const WINDOW: usize = 64;
+
 /// A request of ours that the master has yet to answer.
 #[derive(Clone, Copy, Debug)]
 struct Pending {
@@ -130,6 +134,12 @@ impl Session {
     /// Whether requests that came in wait to be answered: see [`receive`](Self::receive).
     pub fn has_backlog(&self) -> bool {
         self.framer.has_packet()
+    }
+
+    /// Whether a notification would go out at once, or waits for there to be a master: else it waits for the master to
+    /// take those before it.
+    pub fn has_room(&self) -> bool {
+        !self.is_serving() || (self.notifications.is_empty() && self.notified.len() < WINDOW)
     }
 
     /// Takes one input and appends what is to be done to `out`.
@@ -239,9 +249,7 @@ impl Session {
             self.retry = self.settings.retry_first;
             self.state = State::Serving { session, ping_at: now + self.settings.ping_every, ping: None };
             out.push(Output::Changed(Change::Serving { session }));
-            for binds in std::mem::take(&mut self.notifications) {
-                self.send_notification(now, session, binds, out);
-            }
+            self.send_waiting(now, session, WINDOW, out);
             return;
         };
         let pending = self.ask(now, session, body, out);
@@ -250,19 +258,31 @@ impl Session {
 
     fn notify(&mut self, now: Instant, binds: Vec<VarBind>, out: &mut Vec<Output>) {
         match self.state {
-            State::Serving { session, .. } => self.send_notification(now, session, binds, out),
+            State::Serving { session, .. } if self.has_room() => {
+                self.send_notification(now, session, binds, out);
+            }
             State::Stopped | State::Closing(_) => lost(1, out),
             State::Idle
             | State::Waiting { .. }
             | State::Connecting { .. }
             | State::Opening(_)
-            | State::Registering { .. } => {
+            | State::Registering { .. }
+            | State::Serving { .. } => {
                 if self.notifications.len() == MAX_WAITING_NOTIFICATIONS {
                     self.notifications.pop_front();
                     lost(1, out);
                 }
                 self.notifications.push_back(binds);
             }
+        }
+    }
+
+    /// Sends what waits, until the master has so many to take.
+    fn send_waiting(&mut self, now: Instant, session: u32, window: usize, out: &mut Vec<Output>) {
+        while self.notified.len() < window
+            && let Some(binds) = self.notifications.pop_front()
+        {
+            self.send_notification(now, session, binds, out);
         }
     }
 
@@ -285,6 +305,10 @@ impl Session {
     fn stop(&mut self, now: Instant, out: &mut Vec<Output>) {
         match self.state {
             State::Registering { session, .. } | State::Serving { session, .. } => {
+                if self.is_serving() {
+                    // There is no later.
+                    self.send_waiting(now, session, usize::MAX, out);
+                }
                 let pending = self.ask(now, session, Body::Close(CloseReason::Shutdown), out);
                 // A master that hangs must not hold up the end: a second is plenty for one that doesn't.
                 let until = now + self.settings.answer_within.min(Duration::from_secs(1));

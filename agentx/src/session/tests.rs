@@ -279,7 +279,7 @@ fn notifications_wait_for_a_session_and_the_oldest_go_when_too_many_wait() {
     bench.open_connection();
     let first = bench.sent();
     assert_eq!(first.body, Body::Notify(vec![VarBind { name: oid(&ROOT), value: integer(3) }]));
-    assert_eq!(bench.sent.len(), MAX_WAITING_NOTIFICATIONS - 1);
+    assert_eq!(bench.sent.len(), WINDOW - 1);
     let lost = |output: &&Output| **output == Output::Changed(Change::NotificationsLost(1));
     assert_eq!(bench.others().iter().filter(lost).count(), 3);
     bench.reply(&first, 7, ErrorStatus::PROCESSING_ERROR);
@@ -289,10 +289,34 @@ fn notifications_wait_for_a_session_and_the_oldest_go_when_too_many_wait() {
     assert_eq!(bench.others(), [Output::Changed(Change::Notified)]);
     assert!(bench.session.is_serving());
 
-    // Of the others nobody will know.
+    // Of those that were given to the master nobody will know; the others wait for the next one.
     bench.feed(Input::ConnectionLost("gone".into()));
-    let lost = Change::NotificationsLost(MAX_WAITING_NOTIFICATIONS as u64 - 2);
-    assert_eq!(bench.others()[0], Output::Changed(lost));
+    assert_eq!(bench.others()[0], Output::Changed(Change::NotificationsLost(WINDOW as u64)));
+    bench.sent.clear();
+    bench.pass(Duration::from_secs(60));
+    bench.open_connection();
+    let next = WINDOW as i32 + 5;
+    assert_eq!(bench.sent().body, Body::Notify(vec![VarBind { name: oid(&ROOT), value: integer(next) }]));
+}
+
+#[test]
+fn the_master_is_given_a_notification_more_for_each_that_it_takes_and_the_rest_at_the_end() {
+    let mut bench = Bench::new();
+    bench.open();
+    for number in 0..WINDOW as i32 + 10 {
+        assert_eq!(bench.session.has_room(), number < WINDOW as i32);
+        bench.feed(Input::Notify(vec![VarBind { name: oid(&ROOT), value: integer(number) }]));
+    }
+    assert_eq!(bench.sent.len(), WINDOW);
+    let first: Vec<_> = bench.sent.drain(..5).collect();
+    for taken in &first {
+        bench.reply(taken, 7, ErrorStatus::NO_ERROR);
+    }
+    assert_eq!(bench.sent.len(), WINDOW);
+    bench.feed(Input::Stop);
+    let last = bench.sent.pop_back().map(|packet| packet.body);
+    assert_eq!(last, Some(Body::Close(CloseReason::Shutdown)));
+    assert_eq!(bench.sent.len(), WINDOW + 5);
 }
 
 #[test]

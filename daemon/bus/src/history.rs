@@ -20,6 +20,8 @@ use crate::watcher::Watcher;
 const OVERTAKEN: u64 = 64;
 /// So far before the first that is held, an event is held no longer.
 const GONE: u64 = 1024;
+/// No daemon comes so far; one that went on after such a number, of a file that somebody wrote, would have none left.
+const LAST_ID: u64 = u64::MAX / 2;
 
 /// The last events, oldest first.
 #[derive(Clone, Debug)]
@@ -119,9 +121,8 @@ impl FileSettings {
         // From the end, so that what is too old is not parsed: a daemon that starts wants to get on.
         let (mut events, mut passed_over) = (VecDeque::new(), 0);
         for path in [self.path.clone(), self.previous()] {
-            let mut text = Vec::new();
-            match own_file::read(&path) {
-                Ok(mut file) => file.read_to_end(&mut text)?,
+            let text = match own_file::read(&path) {
+                Ok(file) => last_bytes(file, self.max_bytes)?,
                 Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
                 Err(e) => return Err(e),
             };
@@ -130,14 +131,24 @@ impl FileSettings {
                     return Ok(Recorded { events: events.into(), passed_over });
                 }
                 match serde_json::from_slice::<Event>(line) {
-                    Ok(event) => events.push_front(event),
+                    Ok(event) if event.id.0 <= LAST_ID => events.push_front(event),
                     Err(_) if line.is_empty() => {}
-                    Err(_) => passed_over += 1,
+                    Ok(_) | Err(_) => passed_over += 1,
                 }
             }
         }
         Ok(Recorded { events: events.into(), passed_over })
     }
+}
+
+/// The end of a file, of at most so many bytes: a larger one is not ours, and need not be read to its beginning.
+fn last_bytes(mut file: File, most: u64) -> io::Result<Vec<u8>> {
+    let surplus = file.metadata()?.len().saturating_sub(most);
+    file.seek(SeekFrom::Start(surplus))?;
+    let mut text = Vec::new();
+    // One that is written to meanwhile is not followed.
+    file.take(most).read_to_end(&mut text)?;
+    Ok(text)
 }
 
 /// Starts the thread that writes the history file from what `watcher` sees. It ends when the hub does; join it to

@@ -146,6 +146,23 @@ fn a_line_that_was_cut_short_is_passed_over() {
 }
 
 #[test]
+fn what_somebody_else_wrote_into_the_file_neither_takes_long_nor_all_numbers() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = FileSettings { path: dir.path().join("history.jsonl"), max_bytes: 1 << 20 };
+    run_with_file(&file, 3);
+    let ours = std::fs::read(&file.path).unwrap();
+    let last = ours.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty()).unwrap();
+    let last = String::from_utf8_lossy(last).replacen("\"id\":3", &format!("\"id\":{}", u64::MAX), 1);
+    let text = [&vec![b'x'; 8 << 20], &b"\n\xff\0{}\nnull\n"[..], last.as_bytes(), b"\n", &ours].concat();
+    std::fs::write(&file.path, text).unwrap();
+    let recorded = file.load(10).unwrap();
+    let ids: Vec<u64> = recorded.events.iter().map(|event| event.id.0).collect();
+    assert_eq!((ids, recorded.passed_over), (vec![1, 2, 3], 4));
+    run_with_file(&file, 1);
+    assert_eq!(file.load(1).unwrap().events[0].id, EventId(4));
+}
+
+#[test]
 fn a_torn_last_line_costs_that_line_alone() {
     let dir = tempfile::tempdir().unwrap();
     let file = FileSettings { path: dir.path().join("history.jsonl"), max_bytes: 1 << 20 };

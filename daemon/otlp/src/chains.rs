@@ -110,14 +110,20 @@ impl Chains {
         }
     }
 
-    /// Takes the next event. Puts into `out` what is to be sent as spans now: the event itself, before it what was held
-    /// back of its chain, or nothing. `history` is asked for what happened long ago.
-    pub fn note(&mut self, event: &Arc<Event>, history: &History, out: &mut Vec<Told>) -> Place {
+    /// Takes the next event; it is a span if it `has_line`. Puts into `out` what is to be sent as spans now: the event
+    /// itself, before it what was held back of its chain, or nothing. `history` is asked for what happened long ago.
+    pub fn note(
+        &mut self,
+        event: &Arc<Event>,
+        has_line: bool,
+        history: &History,
+        out: &mut Vec<Told>,
+    ) -> Place {
         let cause = event.cause.filter(|cause| *cause < event.id);
         let above = cause.map(|cause| self.known(cause, history));
         let trace = above.map_or_else(|| self.trace_of(event.id, event.at), |above| above.place.trace);
         let parent = above.and_then(|above| above.place.span);
-        if event.line().is_none() {
+        if !has_line {
             let (place, held) = (Place { trace, span: parent }, above.is_some_and(|above| above.held));
             self.remember(event.id, Known { place, at: event.at, held, cause });
             return place;

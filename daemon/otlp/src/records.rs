@@ -20,20 +20,30 @@ const SAMPLED: u32 = 1;
 /// Nothing is nested deeper than this in a fact.
 const DEEPEST: u8 = 4;
 
+/// What a span and a log record of an event have in common, made once for both.
+#[derive(Clone, Debug)]
+pub struct Described {
+    line: Line,
+    attributes: Vec<KeyValue>,
+}
+
+impl Described {
+    /// Of an event with this line.
+    pub fn new(event: &Event, line: Line) -> Self {
+        Self { attributes: attributes(event), line }
+    }
+}
+
 /// A span: from what led to the event, or from where what took time began, to the event.
-pub fn span(told: &Told) -> Span {
+pub fn span(told: &Told, described: Described) -> Span {
     let Told { event, trace, span, parent, caused } = told;
+    let Described { line, mut attributes } = described;
     let end = nanoseconds(event.at);
     let start = match took(&event.fact) {
         Some(took) => end.saturating_sub(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)),
         None => caused.map_or(end, nanoseconds).min(end),
     };
-    let line = event.line();
-    let failed = line.as_ref().is_some_and(|line| line.level == Level::Error);
-    let mut attributes = attributes(event);
-    if let Some(line) = &line {
-        attributes.push(text("keepwatch.line", &line.text));
-    }
+    attributes.push(text("keepwatch.line", &line.text));
     Span {
         trace_id: trace.to_vec(),
         span_id: span.to_vec(),
@@ -44,16 +54,15 @@ pub fn span(told: &Told) -> Span {
         start_time_unix_nano: start,
         end_time_unix_nano: end,
         attributes,
-        status: failed.then(|| Status {
-            message: line.map(|line| line.text).unwrap_or_default(),
-            code: StatusCode::Error as i32,
-        }),
+        status: (line.level == Level::Error)
+            .then(|| Status { message: line.text, code: StatusCode::Error as i32 }),
         ..Span::default()
     }
 }
 
-/// A log record of an event with this line.
-pub fn log(event: &Event, line: &Line, place: Place, observed: Timestamp) -> LogRecord {
+/// A log record of an event.
+pub fn log(event: &Event, described: Described, place: Place, observed: Timestamp) -> LogRecord {
+    let Described { line, attributes } = described;
     let severity = match line.level {
         Level::Detail => SeverityNumber::Debug,
         Level::Info => SeverityNumber::Info,
@@ -66,8 +75,8 @@ pub fn log(event: &Event, line: &Line, place: Place, observed: Timestamp) -> Log
         observed_time_unix_nano: nanoseconds(observed),
         severity_number: severity as i32,
         severity_text: severity_text.to_owned(),
-        body: Some(AnyValue { value: Some(Any::StringValue(line.text.clone())) }),
-        attributes: attributes(event),
+        body: Some(AnyValue { value: Some(Any::StringValue(line.text)) }),
+        attributes,
         trace_id: place.trace.to_vec(),
         span_id: place.span.map(|span| span.to_vec()).unwrap_or_default(),
         event_name: format!("{OURS}{}", event.fact.kind()),

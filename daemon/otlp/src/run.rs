@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::carrier::{Collector, Signal};
 use crate::chains::Chains;
-use crate::records;
+use crate::records::{self, Described};
 use crate::settings::{Settings, Target};
 
 /// How long what waits is still tried when the daemon ends. Nobody may wait long for that.
@@ -90,13 +90,24 @@ impl Sending {
 
     fn note(&mut self, event: &Arc<Event>, reader: &Reader) {
         let Some(chains) = &mut self.chains else { return };
+        let line = event.line();
         let mut told = Vec::new();
-        let place = chains.note(event, &reader.history(), &mut told);
+        let place = chains.note(event, line.is_some(), &reader.history(), &mut told);
+        let mut described = line.map(|line| Described::new(event, line));
         if let Some(traces) = &mut self.traces {
-            told.iter().for_each(|told| traces.offer(records::span(told)));
+            for told in told {
+                // Those before the last were held back until now.
+                let described = match &described {
+                    Some(described) if told.event.id == event.id => Some(described.clone()),
+                    _ => told.event.line().map(|line| Described::new(&told.event, line)),
+                };
+                if let Some(described) = described {
+                    traces.offer(records::span(&told, described));
+                }
+            }
         }
-        if let (Some(logs), Some(line)) = (&mut self.logs, event.line()) {
-            logs.offer(records::log(event, &line, place, Timestamp::now()));
+        if let (Some(logs), Some(described)) = (&mut self.logs, described.take()) {
+            logs.offer(records::log(event, described, place, Timestamp::now()));
         }
     }
 

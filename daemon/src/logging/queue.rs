@@ -1,7 +1,9 @@
 //! One bounded queue and thread per sink. In: lines, from a thread that must not wait. Out: the sink. A sink that
 //! is too slow loses lines, and when it runs again it is told how many.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -12,7 +14,10 @@ use super::{LogSettings, Severity};
 const WAITING: usize = 16_384;
 
 struct Lane {
-    queue: Option<SyncSender<Line>>,
+    /// Takes memory for lines that wait, and not, as a bounded one does, for all that may wait.
+    queue: Option<Sender<Line>>,
+    waiting: Arc<AtomicUsize>,
+    most: usize,
     lost: u64,
     thread: Option<JoinHandle<()>>,
 }
@@ -57,24 +62,36 @@ impl Queue {
 }
 
 impl Lane {
-    fn start(sink: Box<dyn Sink>, waiting: usize) -> std::io::Result<Self> {
-        let (queue, lines) = sync_channel(waiting);
+    fn start(sink: Box<dyn Sink>, most: usize) -> std::io::Result<Self> {
+        let (queue, lines) = mpsc::channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
         let name = format!("log-{}", sink.name().replace(' ', "-"));
-        let thread = std::thread::Builder::new().name(name).spawn(move || drain(sink, &lines))?;
-        Ok(Self { queue: Some(queue), lost: 0, thread: Some(thread) })
+        let taken = waiting.clone();
+        let thread = std::thread::Builder::new().name(name).spawn(move || drain(sink, &lines, &taken))?;
+        Ok(Self { queue: Some(queue), waiting, most, lost: 0, thread: Some(thread) })
+    }
+
+    /// Whether there was room for it.
+    fn put(&self, queue: &Sender<Line>, line: Line) -> bool {
+        // Only this side adds.
+        if self.waiting.load(Ordering::Relaxed) >= self.most {
+            return false;
+        }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        queue.send(line).is_ok()
     }
 
     fn offer(&mut self, line: &Line) {
         let Some(queue) = &self.queue else { return };
         if self.lost > 0 {
             let text = format!("{} log lines were lost: this sink was too slow", self.lost);
-            if queue.try_send(Line { at: line.at, severity: Severity::Warning, text, event: None }).is_err() {
+            if !self.put(queue, Line { at: line.at, severity: Severity::Warning, text, event: None }) {
                 self.lost += 1;
                 return;
             }
             self.lost = 0;
         }
-        if queue.try_send(line.clone()).is_err() {
+        if !self.put(queue, line.clone()) {
             self.lost += 1;
         }
     }
@@ -82,9 +99,10 @@ impl Lane {
 
 /// Writes until the queue is closed and empty. A line that can't be written (disk full) is lost, and the
 /// number of those is written before the next one that gets through.
-fn drain(mut sink: Box<dyn Sink>, lines: &Receiver<Line>) {
+fn drain(mut sink: Box<dyn Sink>, lines: &Receiver<Line>, waiting: &AtomicUsize) {
     let mut failed = 0u64;
     for line in lines {
+        waiting.fetch_sub(1, Ordering::Relaxed);
         if failed > 0 {
             let text = format!("{failed} log lines were lost: they could not be written");
             if sink.write(&Line { at: line.at, severity: Severity::Warning, text, event: None }).is_ok() {

@@ -1,7 +1,7 @@
 //! Which events `keepwatch events` shows: by time, kind and subject. In: the command line. Out: the filter that the daemon
 //! goes by.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail, ensure};
 use jiff::civil::{DateTime, Time};
 use jiff::{SignedDuration, Timestamp, Zoned};
 use keepwatch_bus::Fact;
@@ -40,6 +40,9 @@ impl Choice {
         }
         let time = |text: Option<String>| text.map(|text| moment(&text, &now)).transpose();
         let (since, until) = (time(self.since)?, time(self.until)?);
+        if let (Some(since), Some(until)) = (since, until) {
+            ensure!(since <= until, "nothing is both after {since} (--since) and before {until} (--until)");
+        }
         Ok(Filter { since, until, kinds: self.kinds, subject: self.subject })
     }
 }
@@ -48,10 +51,11 @@ impl Choice {
 fn moment(text: &str, now: &Zoned) -> Result<Timestamp> {
     let text = text.trim();
     if let Ok(ago) = text.trim_end_matches("ago").trim().parse::<SignedDuration>() {
-        return Ok(now.timestamp().checked_sub(ago.abs())?);
+        return before(now, ago.abs(), text);
     }
     if let Some(days) = text.strip_suffix('d').and_then(|days| days.parse::<i64>().ok()) {
-        return Ok(now.timestamp().checked_sub(SignedDuration::from_hours(days.saturating_mul(24)))?);
+        let hours = days.saturating_abs().saturating_mul(24).min(i64::MAX / 3600);
+        return before(now, SignedDuration::from_hours(hours), text);
     }
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Ok(moment);
@@ -63,6 +67,10 @@ fn moment(text: &str, now: &Zoned) -> Result<Timestamp> {
         return Ok(now.date().to_datetime(time).to_zoned(now.time_zone().clone())?.timestamp());
     }
     bail!("{text:?} is no time: write it as `10m`, `2h 30m`, `1d`, `14:30` or `2026-11-28 14:30`")
+}
+
+fn before(now: &Zoned, ago: SignedDuration, text: &str) -> Result<Timestamp> {
+    now.timestamp().checked_sub(ago).map_err(|_| anyhow!("{text:?} ago is before all calendars"))
 }
 
 #[cfg(test)]
@@ -85,6 +93,22 @@ mod tests {
             assert_eq!(moment(written, &now).unwrap().to_string(), meant, "{written}");
         }
         assert!(moment("soon", &now).is_err());
+        for long in ["99999999999d", "9223372036854775807d", "9999999999999h"] {
+            let refused = moment(long, &now).unwrap_err().to_string();
+            assert!(refused.contains(long), "{refused}");
+        }
+    }
+
+    #[test]
+    fn an_end_before_the_beginning_is_refused() {
+        let choice = |since: &str, until: &str| Choice {
+            since: Some(since.into()),
+            until: Some(until.into()),
+            ..Choice::default()
+        };
+        assert!(choice("2m", "1m").filter(Zoned::now()).is_ok());
+        let refused = choice("1m", "2m").filter(Zoned::now()).unwrap_err().to_string();
+        assert!(refused.contains("--until"), "{refused}");
     }
 
     #[test]

@@ -65,7 +65,7 @@ struct Command {
 #[derive(Debug, Default, clap::Args)]
 struct Asking {
     /// The daemon's control socket [default: /run/keepwatch/control.sock]
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", alias = "control-socket")]
     socket: Option<PathBuf>,
 
     /// Answer in JSON, for programs

@@ -11,6 +11,16 @@ use anyhow::Result;
 
 use crate::{Host, Process, process::Spawn, wait};
 
+const GREETED: &str = r"
+from aiosmtpd.handlers import Mailbox
+
+class Greeted(Mailbox):
+    def prepare_message(self, session, envelope):
+        message = super().prepare_message(session, envelope)
+        message['X-Helo'] = session.host_name
+        return message
+";
+
 const CHOOSY: &str = r"
 from aiosmtpd.handlers import Mailbox
 
@@ -58,6 +68,12 @@ impl Aiosmtpd {
     /// Starts it at an address of `host` and waits until it accepts connections.
     pub fn start(host: &Host, at: SocketAddr) -> Result<Self> {
         Self::handling(host, at, "aiosmtpd.handlers.Mailbox")
+    }
+
+    /// The same, for one that says in `X-Helo` of each mail who the client said it is.
+    pub fn greeted(host: &Host, at: SocketAddr) -> Result<Self> {
+        host.file("greeted.py", GREETED)?;
+        Self::handling(host, at, "greeted.Greeted")
     }
 
     /// The same, for a server that refuses whoever begins with `gone`, and puts off for once whoever begins with `later`.

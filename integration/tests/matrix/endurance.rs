@@ -1,5 +1,6 @@
 //! The same thing again and again: a master's worker that is killed at random moments, and reloads of files that chance
-//! writes. `KEEPWATCH_KILLS` and `KEEPWATCH_RELOADS` in the environment say how often; `KEEPWATCH_SEED` repeats a run.
+//! writes. `KEEPWATCH_FULL=1` in the environment makes it the long run (100 kills, 10,000 reloads), `KEEPWATCH_KILLS` and
+//! `KEEPWATCH_RELOADS` say how often otherwise; `KEEPWATCH_SEED` repeats a run.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,16 +11,22 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use integration::{
-    Host, Instance, Lab, background::Background, conf, conf::VIP, keepwatchd::Keepwatchd,
-    metronome::Metronome, wait,
+    Host, Instance, Lab, background::Background, conf, conf::VIP, keepalived::Keepalived,
+    keepwatchd::Keepwatchd, metronome::Metronome, wait,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::play::children;
 
-fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|text| text.parse().ok())
+}
+
+/// How often: as the environment says, or the number of a long or of a short run.
+fn often(name: &str, full: u64, short: u64) -> u64 {
+    let otherwise = if number("KEEPWATCH_FULL") == Some(1) { full } else { short };
+    number(name).unwrap_or(otherwise)
 }
 
 /// Chance that can be repeated: the generator is Marsaglia's xorshift64.
@@ -28,7 +35,7 @@ struct Chance(u64);
 impl Chance {
     fn new() -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let seed = number("KEEPWATCH_SEED", u64::try_from(now.as_nanos()).unwrap_or(1)) | 1;
+        let seed = number("KEEPWATCH_SEED").or_else(|| u64::try_from(now.as_nanos()).ok()).unwrap_or(1) | 1;
         println!("KEEPWATCH_SEED={seed}");
         Self(seed)
     }
@@ -46,26 +53,58 @@ impl Chance {
     }
 }
 
+/// The router beside the one whose worker is killed.
+enum Peer {
+    Keepwatch(Keepwatchd),
+    /// Debian's.
+    Keepalived(Keepalived),
+}
+
+impl Peer {
+    fn stop(&mut self) -> Result<()> {
+        let process = match self {
+            Self::Keepwatch(daemon) => daemon.process_mut(),
+            Self::Keepalived(daemon) => daemon.process_mut(),
+        };
+        let status = process.stop(wait::LONG)?;
+        ensure!(status.success(), "{status}: {}", process.log());
+        Ok(())
+    }
+}
+
+#[test]
+fn however_often_the_master_s_worker_is_killed_there_is_one_master_beside_keepwatch() -> Result<()> {
+    kills("kills", often("KEEPWATCH_KILLS", 100, 10), |host, config| {
+        let daemon = Keepwatchd::on(host).config(config);
+        Ok(Peer::Keepwatch(daemon.flags(&["--vrrp", "--listen", "none", "--no-syslog"]).start()?))
+    })
+}
+
+#[test]
+fn however_often_the_master_s_worker_is_killed_there_is_one_master_beside_keepalived() -> Result<()> {
+    kills("kills-ka", often("KEEPWATCH_KILLS", 100, 6), |host, config| {
+        Ok(Peer::Keepalived(Keepalived::start(host, config, &["--vrrp", "--no-syslog"])?))
+    })
+}
+
 /// Kills in a row, before the supervisor is started anew: it waits ever longer.
 const IN_A_ROW: u64 = 6;
 
-#[test]
-fn however_often_the_master_s_worker_is_killed_there_is_one_master_and_no_address_is_left() -> Result<()> {
-    let kills = number("KEEPWATCH_KILLS", 10);
+/// Kills the master's worker so often, at moments that chance chooses: there are never two masters for longer than an
+/// interval, and no address is left in the end.
+fn kills(lab: &'static str, kills: u64, beside: fn(&Host, &str) -> Result<Peer>) -> Result<()> {
     let mut chance = Chance::new();
-    let (_lan, hosts) = Lab::new("kills")?.routers(2)?;
+    let (_lan, hosts) = Lab::new(lab)?.routers(2)?;
     let (left, right) = (&hosts[0], &hosts[1]);
-    let start = |host: &Host, priority| {
-        let config = Instance::new("VI_1").priority(priority).version_2("");
-        Keepwatchd::on(host).config(config).flags(&["--vrrp", "--listen", "none", "--no-syslog"]).start()
-    };
-    let mut backup = start(right, 100)?;
+    let config = |priority| Instance::new("VI_1").priority(priority).version_2("");
+    let mut backup = beside(right, &config(100))?;
     let machine = Metronome::start()?;
     let longest = Arc::new(Mutex::new(Duration::ZERO));
     let _watch = watch(left.clone(), right.clone(), Arc::clone(&longest))?;
     let mut done = 0;
     while done < kills {
-        let mut master = start(left, 200)?;
+        let flags = ["--vrrp", "--listen", "none", "--no-syslog"];
+        let mut master = Keepwatchd::on(left).config(config(200)).flags(&flags).start()?;
         let alone = || left.has("eth0", VIP) && !right.has("eth0", VIP);
         wait::until("one is master", wait::LONG, alone).with_context(|| master.process().log())?;
         for _ in 0..IN_A_ROW.min(kills - done) {
@@ -85,8 +124,8 @@ fn however_often_the_master_s_worker_is_killed_there_is_one_master_and_no_addres
         master.process_mut().stop(wait::LONG)?;
         ensure!(!left.has("eth0", VIP), "an address is left: {}", master.process().log());
     }
-    ensure!(backup.process_mut().stop(wait::LONG)?.success());
-    ensure!(!right.has("eth0", VIP), "an address is left: {}", backup.process().log());
+    backup.stop()?;
+    ensure!(!right.has("eth0", VIP), "an address is left");
     let longest = longest.lock().map(|longest| *longest).unwrap_or(Duration::MAX);
     println!(
         "{kills} kills: on both hosts for {longest:?} at most, the machine late by {:?}",
@@ -207,7 +246,7 @@ fn size(worker: Pid) -> Result<(u64, usize)> {
 
 #[test]
 fn many_reloads_leave_what_the_last_file_says_and_cost_no_memory() -> Result<()> {
-    let reloads = number("KEEPWATCH_RELOADS", 200);
+    let reloads = often("KEEPWATCH_RELOADS", 10_000, 150);
     let mut chance = Chance::new();
     let (_lan, hosts) = Lab::new("reloads")?.routers(1)?;
     let host = &hosts[0];

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use keepwatch_bus::line::{Level, Line, Subsystem};
+use keepwatch_bus::line::{Level, Subsystem};
 use keepwatch_bus::{Event, Fact, mention};
 use keepwatch_model::Webhook;
 use serde_json::Value;
@@ -57,17 +57,17 @@ impl Filter {
         Ok(Self { kinds, subsystems, subjects, own })
     }
 
-    /// The line of an event that is wanted.
-    pub fn wants(&self, event: &Event) -> Option<Line> {
-        let line = event.line()?;
-        let fact = &event.fact;
-        let wanted = if self.kinds.is_empty() && self.subsystems.is_empty() {
-            line.level >= Level::Info
-        } else {
-            self.subsystems.contains(&fact.subsystem())
-                || self.kinds.iter().any(|kind| **kind == *fact.kind())
+    /// Whether an event is wanted. What only describes the configuration is not.
+    pub fn wants(&self, event: &Event) -> bool {
+        let any = self.kinds.is_empty() && self.subsystems.is_empty();
+        let chosen = || {
+            self.subsystems.contains(&event.fact.subsystem())
+                || self.kinds.iter().any(|kind| **kind == *event.fact.kind())
         };
-        (wanted && self.is_about(event)).then_some(line)
+        // The line last: it has to be written for that.
+        (any || chosen())
+            && self.is_about(event)
+            && event.line().is_some_and(|line| !any || line.level >= Level::Info)
     }
 
     /// Whether it is about somebody who matters.
@@ -140,18 +140,18 @@ mod tests {
 
     #[test]
     fn kinds_and_subsystems_choose() {
-        assert!(filter(&[], &[]).wants(&state()).is_some());
-        assert!(filter(&["vrrp"], &[]).wants(&state()).is_some());
-        assert!(filter(&["state_changed"], &[]).wants(&state()).is_some());
-        assert!(filter(&["real_server_down", "check"], &[]).wants(&state()).is_none());
+        assert!(filter(&[], &[]).wants(&state()));
+        assert!(filter(&["vrrp"], &[]).wants(&state()));
+        assert!(filter(&["state_changed"], &[]).wants(&state()));
+        assert!(!filter(&["real_server_down", "check"], &[]).wants(&state()));
         let unknown = Webhook { kinds: vec!["state_change".into()], ..Webhook::new("x".into()) };
         assert!(Filter::new(&unknown).unwrap_err().contains("state_change"));
     }
 
     #[test]
     fn subjects_choose() {
-        assert!(filter(&[], &["VI_1"]).wants(&state()).is_some());
-        assert!(filter(&[], &["VI_2", "VI"]).wants(&state()).is_none());
+        assert!(filter(&[], &["VI_1"]).wants(&state()));
+        assert!(!filter(&[], &["VI_2", "VI"]).wants(&state()));
         for subject in ["10.0.0.1", "10.0.1.1", "10.0.1.1:8080"] {
             assert!(filter(&[], &[subject]).is_about(&down()), "{subject}");
         }
@@ -162,14 +162,14 @@ mod tests {
     #[test]
     fn a_virtual_server_is_named_by_address_and_port() {
         let docs = filter(&["vrrp", "real_server_removed", "quorum_lost"], &["VI_1", "10.0.0.1:80"]);
-        assert!(docs.wants(&state()).is_some());
+        assert!(docs.wants(&state()));
         let lost = |address: IpAddr, port| {
             let service = ServiceKey::Address { address, port, protocol: Protocol::Tcp };
             sample::event(4, None, ServiceFact::QuorumLost { service, quorum: 1, hysteresis: 0, weight: 0 })
         };
-        assert!(docs.wants(&lost([10, 0, 0, 1].into(), 80)).is_some());
-        assert!(docs.wants(&lost([10, 0, 0, 1].into(), 8080)).is_none());
-        assert!(docs.wants(&lost([10, 0, 0, 10].into(), 80)).is_none());
+        assert!(docs.wants(&lost([10, 0, 0, 1].into(), 80)));
+        assert!(!docs.wants(&lost([10, 0, 0, 1].into(), 8080)));
+        assert!(!docs.wants(&lost([10, 0, 0, 10].into(), 80)));
         let six = lost("2001:db8::1".parse().unwrap(), 80);
         for subject in
             ["2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:80", "[2001:DB8:0::1]:80", "[2001:db8::1]:tcp:80"]
@@ -193,7 +193,7 @@ mod tests {
                 ConsumerFact::DeliveryInterrupted { consumer: name.into(), error: "x".into(), waiting: 1 };
             sample::event(3, None, fact)
         };
-        assert!(filter(&[], &[]).wants(&trouble("webhook pager")).is_none());
-        assert!(filter(&[], &[]).wants(&trouble("webhook other")).is_some());
+        assert!(!filter(&[], &[]).wants(&trouble("webhook pager")));
+        assert!(filter(&[], &[]).wants(&trouble("webhook other")));
     }
 }

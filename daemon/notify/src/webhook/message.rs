@@ -1,7 +1,8 @@
 //! An event with what led to it, in JSON. Pure.
 
-use keepwatch_bus::line::Line;
-use keepwatch_bus::{Event, History};
+use std::sync::Arc;
+
+use keepwatch_bus::{Event, EventId, History};
 use serde_json::{Map, Value, json};
 
 use super::settings::Sender;
@@ -9,31 +10,50 @@ use super::settings::Sender;
 /// Of a chain that is longer, its beginning and its end are told.
 const LONGEST: usize = 32;
 
-/// `{"host", "router_id", "event": {…}, "chain": [{…}, …]}`: the chain has the root first and the event itself last.
-pub fn of(event: &Event, line: &Line, history: &History, sender: &Sender) -> Value {
-    let mut chain = history.chain(event.id);
-    if chain.len() > LONGEST {
-        chain.drain(LONGEST / 2..chain.len() - LONGEST / 2);
+/// An event that waits to be posted, with what led to it. It is written only when it goes: of a flood most never do.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    event: Arc<Event>,
+    chain: Vec<Arc<Event>>,
+}
+
+impl Draft {
+    /// Of an event; `history` says what led to it.
+    pub fn new(event: &Arc<Event>, history: &History) -> Self {
+        let mut chain = history.chain(event.id);
+        if chain.len() > LONGEST {
+            chain.drain(LONGEST / 2..chain.len() - LONGEST / 2);
+        }
+        Self { event: event.clone(), chain }
     }
-    let chain: Vec<Value> = chain.iter().map(|event| described(event, event.line().as_ref())).collect();
-    json!({
-        "host": sender.host,
-        "router_id": sender.router_id,
-        "event": described(event, Some(line)),
-        "chain": chain,
-    })
+
+    /// The event's number.
+    pub fn id(&self) -> EventId {
+        self.event.id
+    }
+
+    /// `{"host", "router_id", "event": {…}, "chain": [{…}, …]}`: the chain has the root first and the event itself last.
+    pub fn written(&self, sender: &Sender) -> Value {
+        let chain: Vec<Value> = self.chain.iter().map(|event| described(event)).collect();
+        json!({
+            "host": sender.host,
+            "router_id": sender.router_id,
+            "event": described(&self.event),
+            "chain": chain,
+        })
+    }
 }
 
 /// An event as `/api/v1/events` has it: number, times, kind, data, and its line in the log.
-fn described(event: &Event, line: Option<&Line>) -> Value {
+fn described(event: &Event) -> Value {
     let mut object = Map::new();
     object.insert("id".into(), event.id.0.into());
     object.insert("at".into(), event.at.to_string().into());
     object.insert("cause".into(), event.cause.map(|cause| cause.0).into());
     object.insert("kind".into(), event.fact.kind().into());
-    if let Some(line) = line {
+    if let Some(line) = event.line() {
         object.insert("level".into(), <&str>::from(line.level).into());
-        object.insert("text".into(), line.text.clone().into());
+        object.insert("text".into(), line.text.into());
     }
     for (name, value) in event.fact.data() {
         object.entry(name).or_insert(value);
@@ -43,10 +63,8 @@ fn described(event: &Event, line: Option<&Line>) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use keepwatch_bus::fact::DaemonFact;
-    use keepwatch_bus::{EventId, sample};
+    use keepwatch_bus::sample;
 
     use super::*;
 
@@ -60,7 +78,7 @@ mod tests {
         }
         let event = history.get(EventId(100)).cloned().unwrap();
         let sender = Sender { host: "director".into(), router_id: "r1".into() };
-        let message = of(&event, &event.line().unwrap(), &history, &sender);
+        let message = Draft::new(&event, &history).written(&sender);
         assert_eq!(message["event"]["id"], 100);
         assert_eq!(message["event"]["cause"], 99);
         assert_eq!(message["event"]["text"], "Stopping (SIGTERM)");

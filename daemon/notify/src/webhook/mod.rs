@@ -35,6 +35,7 @@ use tokio::time::{Instant, sleep_until};
 
 use alerts::Alerts;
 use filter::Filter;
+use message::Draft;
 pub use settings::WebhookSettings;
 
 /// How long what waits is still tried when the daemon ends.
@@ -184,18 +185,18 @@ impl Hook {
             farewell: FAREWELL,
             ..Patience::default()
         };
-        let courier =
-            Courier::new(name, Post { client, form }, batch, patience, reader.counters(), bus.clone());
         let about = about.sender.clone();
+        let post = Post { client, about: about.clone(), form };
+        let courier = Courier::new(name, post, batch, patience, reader.counters(), bus.clone());
         Some(Self { filter, alerts: Alerts::default(), again: VecDeque::new(), courier, webhook, about })
     }
 
     fn note(&mut self, event: &Arc<Event>, reader: &Reader) {
         match self.webhook.form {
             WebhookForm::Event => {
-                let Some(line) = self.filter.wants(event) else { return };
-                let message = message::of(event, &line, &reader.history(), &self.about);
-                self.courier.offer(Message { event: Some(event.id.0), text: message.to_string() });
+                if self.filter.wants(event) {
+                    self.courier.offer(Message::Event(Draft::new(event, &reader.history())));
+                }
             }
             WebhookForm::Alertmanager => {
                 let filter = &self.filter;
@@ -207,7 +208,7 @@ impl Hook {
 
     fn offer(&mut self, alerts: Vec<Value>) {
         for alert in alerts {
-            self.courier.offer(Message { event: None, text: alert.to_string() });
+            self.courier.offer(Message::Alert(alert.to_string()));
         }
     }
 
@@ -240,7 +241,7 @@ impl Hook {
             let count = self.courier.room().min(ALERTS).min(self.again.len());
             for key in self.again.drain(..count) {
                 if let Some(alert) = self.alerts.get(&key) {
-                    self.courier.offer(Message { event: None, text: alert.to_string() });
+                    self.courier.offer(Message::Alert(alert.to_string()));
                 }
             }
         }
@@ -248,16 +249,16 @@ impl Hook {
 }
 
 /// One message.
-struct Message {
-    /// The event that it is about, so that a receiver which got it twice can tell.
-    event: Option<u64>,
+enum Message {
+    Event(Draft),
     /// In JSON.
-    text: String,
+    Alert(String),
 }
 
 /// Posts messages.
 struct Post {
     client: Client,
+    about: settings::Sender,
     form: WebhookForm,
 }
 
@@ -265,12 +266,22 @@ impl Carrier for Post {
     type Parcel = Message;
 
     async fn carry(&self, batch: &[Message]) -> Verdict {
-        let texts: Vec<&str> = batch.iter().map(|message| &*message.text).collect();
+        let texts: Vec<String> = batch
+            .iter()
+            .map(|message| match message {
+                Message::Event(draft) => draft.written(&self.about).to_string(),
+                Message::Alert(text) => text.clone(),
+            })
+            .collect();
         let body = match self.form {
             WebhookForm::Event => texts.concat(),
             WebhookForm::Alertmanager => format!("[{}]", texts.join(",")),
         };
-        let number = batch.first().and_then(|message| message.event).map(|event| event.to_string());
+        // So that a receiver which got it twice can tell.
+        let number = batch.first().and_then(|message| match message {
+            Message::Event(draft) => Some(draft.id().0.to_string()),
+            Message::Alert(_) => None,
+        });
         let mut headers = vec![(TYPE, "application/json")];
         if let Some(number) = &number {
             headers.push(("x-keepwatch-event", number));

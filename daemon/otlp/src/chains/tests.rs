@@ -42,7 +42,8 @@ impl Scene {
     fn note(&mut self, event: &Arc<Event>) -> (Place, Vec<Told>) {
         self.history.push(event.clone());
         let mut told = Vec::new();
-        let place = self.chains.note(event, &self.history, &mut told);
+        let has_line = event.line().is_some();
+        let place = self.chains.note(event, has_line, &self.history, &mut told);
         (place, told)
     }
 }

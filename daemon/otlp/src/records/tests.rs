@@ -15,6 +15,14 @@ fn told(fact: impl Into<Fact>, caused: Option<i64>) -> Told {
     Told { event: Arc::new(event), trace: [1; 16], span: [2; 8], parent: None, caused: caused.map(at) }
 }
 
+fn described(event: &Event) -> Described {
+    Described::new(event, event.line().unwrap())
+}
+
+fn span(told: &Told) -> Span {
+    super::span(told, described(&told.event))
+}
+
 fn value<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a Any> {
     attributes.iter().find(|attribute| attribute.key == key)?.value.as_ref()?.value.as_ref()
 }
@@ -64,9 +72,8 @@ fn attributes_are_the_data_of_the_fact() {
 fn a_log_record_is_the_line_with_its_level_and_trace() {
     let fact = DaemonFact::DaemonStopping { reason: "SIGTERM".into() };
     let told = told(fact, None);
-    let line = told.event.line().unwrap();
     let place = Place { trace: told.trace, span: Some(told.span) };
-    let record = log(&told.event, &line, place, Timestamp::from_second(101).unwrap());
+    let record = log(&told.event, described(&told.event), place, Timestamp::from_second(101).unwrap());
     assert_eq!(record.body.unwrap().value, Some(Any::StringValue("Stopping (SIGTERM)".into())));
     assert_eq!((record.severity_number, &*record.severity_text), (9, "INFO"));
     assert_eq!((record.trace_id, record.span_id), (vec![1; 16], vec![2; 8]));

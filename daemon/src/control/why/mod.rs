@@ -183,7 +183,7 @@ pub fn why(world: &World, history: &History, wanted: &str) -> Result<Vec<Why>, S
         true => otherwise(world, history, &wanted),
     };
     if found.is_empty() {
-        return Err(spelling::nothing_named(&wanted, &subjects::all(world, history)));
+        return Err(spelling::nothing_named(&wanted, &subjects::all(world, history), history));
     }
     Ok(found.into_iter().take(SUBJECTS).map(|found| explain(world, history, found)).collect())
 }

@@ -1,9 +1,10 @@
 //! A name as people write it: every form of it that a subject may be known by, and what was likely meant by one that
 //! nothing has.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
-use keepwatch_bus::EventId;
+use keepwatch_bus::{EventId, History};
 
 use super::subjects::Found;
 
@@ -97,9 +98,16 @@ fn is_in((network, length): (IpAddr, u8), address: IpAddr) -> bool {
     network.is_ipv4() == address.is_ipv4() && (bits(network) ^ bits(address)) & mask == 0
 }
 
+/// Of a name that nothing has, so much is repeated.
+const LONGEST: usize = 64;
+
 /// Nothing is called so: what may have been meant, else what there is.
-pub(super) fn nothing_named(wanted: &Wanted, all: &[Found<'_>]) -> String {
-    let written = wanted.written();
+pub(super) fn nothing_named(wanted: &Wanted, all: &[Found<'_>], history: &History) -> String {
+    let written: &str = &shortened(wanted.written());
+    let held = || history.iter().map(|event| event.id);
+    if let (Some(event), Some(first), Some(last)) = (wanted.event(), held().min(), held().max()) {
+        return format!("there is no event {event}: those from {first} to {last} are held in memory");
+    }
     let things: Vec<&Found<'_>> = all.iter().filter(|found| found.is_configured()).collect();
     if things.is_empty() {
         return format!(
@@ -123,6 +131,13 @@ pub(super) fn nothing_named(wanted: &Wanted, all: &[Found<'_>]) -> String {
     }
     let some: Vec<&str> = things.iter().take(EXAMPLES).map(|found| &*found.name).collect();
     format!("nothing is called {written:?}; there are, for example: {}", some.join(", "))
+}
+
+fn shortened(written: &str) -> Cow<'_, str> {
+    match written.char_indices().nth(LONGEST) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &written[..end])),
+        None => Cow::Borrowed(written),
+    }
 }
 
 fn likeness(written: &str, name: &str) -> f64 {

@@ -47,7 +47,7 @@ Without a word it measures all; ratios below 1 are in keepwatch's favour.
                        sessions of 50 ms
   start                size of the programs, and the time from the start to the first advert
   page                 the status page of many virtual routers and 10,000 real servers: how soon it is painted, and
-                       what 50 open pages cost; ours alone, and only if asked for
+                       what 50 open pages cost; how long a scrape takes; ours alone, and only if asked for
   everything           processor time of many virtual routers and 2000 checks a second with everything on that tells of
                        them, beside the same with everything off; ours alone, and only if asked for
   top                  `keepwatch top` beside many virtual routers and 10,000 real servers; only if asked for

@@ -1,5 +1,5 @@
 //! What the status page costs: the first paint of a large one in a real browser, and the processor time of many open
-//! pages while things change.
+//! pages while things change. And how long a scrape takes.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -28,6 +28,8 @@ const SOON: Duration = Duration::from_millis(150);
 const AGAIN: Duration = Duration::from_secs(30);
 /// How often the page is painted.
 const PAINTS: usize = 5;
+/// How often it is scraped in each way.
+const SCRAPES: usize = 10;
 
 /// Measures and prints it.
 pub(crate) fn measure(instances: u32, span: Duration) -> Result<()> {
@@ -50,6 +52,7 @@ pub(crate) fn measure(instances: u32, span: Duration) -> Result<()> {
         made[10].1 / 1024,
         packed / 1024
     );
+    scrapes(&house)?;
     let browser = Browser::start(&house.host, Setup::default())?;
     let mut paints = Vec::new();
     for _ in 0..PAINTS {
@@ -87,6 +90,47 @@ pub(crate) fn measure(instances: u32, span: Duration) -> Result<()> {
     )?;
     println!();
     Ok(())
+}
+
+/// How long a scrape takes, from the question to its last byte: as text; packed, of which the first one packs everything and
+/// the others what has changed since.
+fn scrapes(house: &House) -> Result<()> {
+    let (text, length) = scrape(house, "identity")?;
+    let (packed, packed_length) = scrape(house, "gzip")?;
+    let median = |times: &[Duration]| {
+        let mut times = times.to_vec();
+        times.sort();
+        times.get(times.len() / 2).copied().map_or(f64::NAN, ms)
+    };
+    println!(
+        "  scraped in {:.1} ms, {} KiB; packed in {:.1} ms, {} KiB, the first in {:.1} ms (medians of {SCRAPES})",
+        median(&text),
+        length / 1024,
+        median(packed.get(1..).unwrap_or_default()),
+        packed_length / 1024,
+        packed.first().copied().map_or(f64::NAN, ms)
+    );
+    Ok(())
+}
+
+fn scrape(house: &House, encoding: &str) -> Result<(Vec<Duration>, usize)> {
+    let (mut times, mut length) = (Vec::new(), 0);
+    for _ in 0..=SCRAPES {
+        let began = Instant::now();
+        let mut stream = house.host.connect(house.at()?, wait::SHORT)?;
+        stream.set_read_timeout(Some(wait::SHORT))?;
+        write!(
+            stream,
+            "GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: application/openmetrics-text;version=1.0.0\r\n\
+             Accept-Encoding: {encoding}\r\nConnection: close\r\n\r\n"
+        )?;
+        let mut answer = Vec::new();
+        length = stream.read_to_end(&mut answer)?;
+        times.push(began.elapsed());
+        // What was written lately is given to whoever asks.
+        thread::sleep(Duration::from_millis(500));
+    }
+    Ok((times, length))
 }
 
 /// What the daemon needs while something happens, without an open page and with many; adverts of the first `quiet` LANs
