@@ -105,7 +105,7 @@ until_ok "threads come and go" 100 test -e $WORK/ended
 touch $WORK/execute
 until_ok "a thread executes a program" 100 grep -q '^kwsleeper' /proc/$named/cmdline
 sleep 1
-times 'Quorum lost for tracked process sleeper' 2 && echo "a thread counted as a process"
+times 'Quorum lost for tracked process sleeper' 3 && echo "a thread counted as a process"
 chapter "buffer"
 python3 "$SOCKETS" $daemon | grep 'netlink 11 '
 sed -i 's/70000/90000/' $WORK/conf
