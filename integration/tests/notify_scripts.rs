@@ -191,11 +191,29 @@ fn a_script_that_others_could_change_is_not_run_where_that_is_forbidden() -> Res
     let scene = Scene::new("scripts-security")?;
     let script = scene.script("open", "")?;
     fs::set_permissions(&script, fs::Permissions::from_mode(0o777))?;
-    let config = Instance::new("VI_1")
+    let tracked = |name: &str, more: &str| format!("vrrp_script {name} {{\n script {script}\n{more}\n}}\n");
+    let instance = Instance::new("VI_1")
         .interval("0.5")
         .line(&format!("notify_master {script}"))
-        .version_3("script_user root\nenable_script_security");
+        .line("track_script {\n chk\n lost\n }");
+    let config = conf::global_defs(3, "script_user root\nenable_script_security")
+        + &tracked("chk", "")
+        + &tracked("lost", "user nobody-of-that-name")
+        + &instance.to_string();
     let director = Keepwatchd::on(&scene.host).config(config).flag("--vrrp").start()?;
+    director.wait_for_control()?;
+    // Those that are tracked are left out, and who asks for them is told why.
+    for (asked, answer) in [
+        ("chk", "script chk: not watched: others than root can change"),
+        ("lost", "script lost: not watched: this machine has not the user who should run it"),
+        ("VI_1", "goes on without script chk: others than root can change"),
+    ] {
+        let why = director.answer(&["why", asked])?;
+        ensure!(why.contains(answer), "{asked}: {why}");
+    }
+    let status = director.answer(&["status"])?;
+    ensure!(status.contains("! script chk is not watched"), "{status}");
+    ensure!(status.contains("VI_1 goes on without it"), "{status}");
     let told = || {
         let events = director.get("/api/v1/events?limit=1000").map(|answer| answer.body).unwrap_or_default();
         events.contains("(enable_script_security)")

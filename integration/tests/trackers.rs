@@ -368,7 +368,7 @@ fn the_kernel_tells_of_processes_that_fork_execute_and_end() -> Result<()> {
         .run()?;
     println!("{:?}", story.took);
     ensure!(story.code == 0, "{}", story.output);
-    ensure!(story.chapter("fork").is_empty(), "{}", story.output);
+    ensure!(story.chapter("fork").is_empty() && story.chapter("threads").is_empty(), "{}", story.output);
     ensure!(story.chapter("buffer").contains("netlink 11 140000"), "{}", story.output);
     ensure!(!story.chapter("log").contains("does not tell of processes"), "{}", story.output);
     Ok(())

@@ -1,23 +1,23 @@
 //! What virtual routers follow besides interfaces: scripts, files, processes, BFD sessions. Their verdicts, and what these stand on.
 
-use std::collections::HashSet;
-use std::fmt::{self, Write};
-use std::net::IpAddr;
-use std::path::PathBuf;
+mod evidence;
+mod state;
+
+use std::fmt::Write;
 use std::time::Duration;
 
-use keepwatch_model::{
-    BfdDiagnostic, BfdState, Follow, Level as TrackedLevel, Meaning, Tracker as Settings, Tracking,
-};
+use keepwatch_model::{Level as TrackedLevel, Tracker as Settings};
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantNames};
 
 use crate::configured::Configured;
 use crate::line::{Level, Written};
-use crate::link::Interface;
 use crate::subject::{Name, TrackedKey, TrackedKind};
-use crate::vrrp::Instance;
-use crate::world::{Change, Ordered, World};
+use crate::world::{Change, World};
+
+use evidence::milliseconds;
+pub use evidence::{Evidence, FileContent, ScriptRun, Session, SessionWhy, Verdict};
+pub use state::{Influence, LeftOut, Standing, Tracker, Trackers};
 
 /// What happens to tracked scripts, files and processes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
@@ -36,6 +36,16 @@ pub enum TrackFact {
     TrackerUnconfigured {
         /// What.
         tracker: TrackedKey,
+    },
+    /// A `vrrp_script` that instances or groups follow can't be run, or not safely, and is not watched: they go on without
+    /// it.
+    TrackerLeftOut {
+        /// What.
+        tracker: TrackedKey,
+        /// Why.
+        why: String,
+        /// Who goes on without it.
+        followers: Vec<Name>,
     },
     /// It stands otherwise now than before: what virtual routers go by.
     TrackerChanged {
@@ -81,356 +91,6 @@ pub enum TrackFact {
     },
 }
 
-/// What the verdict on something was seen by.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Evidence {
-    /// Nothing yet: `init_fail`.
-    Assumed,
-    /// A run of a script.
-    Run(ScriptRun),
-    /// A look at a file.
-    Read {
-        /// The file.
-        file: PathBuf,
-        /// What was in it.
-        found: FileContent,
-    },
-    /// The processes that were counted.
-    Counted {
-        /// How many.
-        processes: u32,
-        /// At least so many should be there.
-        quorum: u16,
-        /// At most so many should be there.
-        quorum_max: Option<u16>,
-    },
-    /// A BFD session.
-    Session(Session),
-}
-
-/// What is known of a BFD session.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Session {
-    /// With whom.
-    pub neighbour: IpAddr,
-    /// Why it stands as it does.
-    pub why: SessionWhy,
-    /// What this side says of why it last left Up.
-    #[serde(default)]
-    pub diagnostic: BfdDiagnostic,
-    /// What the neighbour says of that.
-    #[serde(default)]
-    pub remote_diagnostic: BfdDiagnostic,
-}
-
-/// Why a BFD session is up or down.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SessionWhy {
-    /// Nothing has been heard of the neighbour yet.
-    Unheard,
-    /// Both sides hear each other.
-    Agreed {
-        /// Time between two packets of this side, before jitter.
-        transmit: Duration,
-        /// How long the neighbour may be silent.
-        detection: Duration,
-    },
-    /// The neighbour was silent for too long.
-    Silence {
-        /// How long it might have been.
-        detection: Duration,
-        /// How much later this was noticed.
-        overdue: Duration,
-    },
-    /// The neighbour said that its side is in this state.
-    Neighbour(BfdState),
-    /// Packets can't be sent, or not be received, and why.
-    Hindered(String),
-}
-
-/// A run of a tracked script.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ScriptRun {
-    /// How it ended.
-    pub verdict: Verdict,
-    /// The last line that it wrote, empty if none.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub last_line: String,
-    /// How long it took.
-    pub took: Duration,
-}
-
-/// How a run of a tracked script ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// With this exit status; 0 is success, all else a failure.
-    Exited(i32),
-    /// By a signal of this number.
-    Killed(i32),
-    /// It was not done within `timeout`.
-    TimedOut,
-    /// It could not be run, and why.
-    NotRun(String),
-}
-
-impl Verdict {
-    /// Whether it counts for `rise`, else for `fall`.
-    pub fn is_success(&self) -> bool {
-        match self {
-            Self::Exited(status) => *status == 0,
-            Self::Killed(_) | Self::TimedOut | Self::NotRun(_) => false,
-        }
-    }
-}
-
-/// What a tracked file has in it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FileContent {
-    /// A number.
-    Number,
-    /// No number: that counts as 0.
-    NoNumber,
-    /// Nothing: that counts as 0.
-    Empty,
-    /// It is not there: that counts as 0.
-    Missing,
-    /// A number that is too large to be one: what stood there before counts.
-    TooLarge,
-    /// It can't be read, and why: that counts as 0.
-    Unreadable(String),
-}
-
-impl fmt::Display for Evidence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Assumed => f.write_str("it has not been run yet (init_fail)"),
-            Self::Run(run) => run.fmt(f),
-            Self::Read { file, found } => {
-                let file = file.display();
-                match found {
-                    FileContent::Number => file.fmt(f),
-                    FileContent::NoNumber => write!(f, "{file} has no number in it"),
-                    FileContent::Empty => write!(f, "{file} is empty"),
-                    FileContent::Missing => write!(f, "{file} is not there"),
-                    FileContent::TooLarge => write!(f, "{file} has too large a number in it"),
-                    FileContent::Unreadable(error) => write!(f, "{file} can't be read: {error}"),
-                }
-            }
-            Self::Counted { processes, quorum, quorum_max } => {
-                let s = if *processes == 1 { "" } else { "es" };
-                write!(f, "{processes} process{s}, ")?;
-                match quorum_max {
-                    Some(most) if most == quorum => write!(f, "{quorum} wanted"),
-                    Some(most) => write!(f, "{quorum} to {most} wanted"),
-                    None => write!(f, "{quorum} wanted"),
-                }
-            }
-            Self::Session(session) => session.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for Session {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let neighbour = self.neighbour;
-        match &self.why {
-            SessionWhy::Unheard => write!(f, "nothing heard of {neighbour} yet"),
-            SessionWhy::Agreed { transmit, detection } => {
-                write!(
-                    f,
-                    "{neighbour} answers: a packet each {} ms, down after {} ms of silence",
-                    milliseconds(*transmit),
-                    milliseconds(*detection)
-                )
-            }
-            SessionWhy::Silence { detection, .. } => {
-                write!(f, "nothing heard of {neighbour} for {} ms", milliseconds(*detection))
-            }
-            SessionWhy::Neighbour(state) => {
-                write!(f, "{neighbour} says that its side is {state}")?;
-                if self.remote_diagnostic != BfdDiagnostic::NONE {
-                    write!(f, " ({})", self.remote_diagnostic)?;
-                }
-                Ok(())
-            }
-            SessionWhy::Hindered(error) => f.write_str(error),
-        }
-    }
-}
-
-impl fmt::Display for ScriptRun {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.verdict {
-            Verdict::Exited(status) => write!(f, "exit {status}")?,
-            Verdict::Killed(signal) => write!(f, "killed by signal {signal}")?,
-            Verdict::TimedOut => write!(f, "timed out after {:.1} s", self.took.as_secs_f64())?,
-            Verdict::NotRun(error) => write!(f, "can't be run: {error}")?,
-        }
-        if self.last_line.is_empty() { Ok(()) } else { write!(f, ": {}", self.last_line) }
-    }
-}
-
-/// A tracked script, file or process.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Tracker {
-    /// What the configuration says.
-    pub settings: Configured<Settings>,
-    /// How it stands.
-    pub level: TrackedLevel,
-    /// What that was seen by, once it was.
-    pub evidence: Option<Evidence>,
-    /// Last change of its level.
-    pub changed: Option<Change>,
-}
-
-/// How something that is tracked stands, whatever it is.
-#[derive(Clone)]
-pub struct Standing<'a> {
-    /// What it is.
-    pub key: TrackedKey,
-    /// How it stands.
-    pub level: TrackedLevel,
-    /// Last change of its level.
-    pub changed: Option<Change>,
-    /// What that was seen by, or why it is down.
-    pub evidence: Option<&'a dyn fmt::Display>,
-}
-
-impl Tracker {
-    /// What it is.
-    pub fn key(&self) -> TrackedKey {
-        self.settings.key()
-    }
-}
-
-/// Everything that is tracked, of each kind in the order of the configuration.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Trackers {
-    /// `vrrp_script`.
-    pub scripts: Ordered<Name, Tracker>,
-    /// `track_file`.
-    pub files: Ordered<Name, Tracker>,
-    /// `vrrp_track_process`.
-    pub processes: Ordered<Name, Tracker>,
-    /// `bfd_instance`.
-    pub bfds: Ordered<Name, Tracker>,
-}
-
-impl Trackers {
-    /// All of them.
-    pub fn all(&self) -> impl Iterator<Item = &Tracker> {
-        self.scripts
-            .values()
-            .chain(self.files.values())
-            .chain(self.processes.values())
-            .chain(self.bfds.values())
-    }
-
-    /// One of them.
-    pub fn get(&self, kind: TrackedKind, name: &Name) -> Option<&Tracker> {
-        self.of(kind)?.get(name)
-    }
-
-    fn of(&self, kind: TrackedKind) -> Option<&Ordered<Name, Tracker>> {
-        match kind {
-            TrackedKind::Script => Some(&self.scripts),
-            TrackedKind::File => Some(&self.files),
-            TrackedKind::Process => Some(&self.processes),
-            TrackedKind::Bfd => Some(&self.bfds),
-            TrackedKind::Link => None,
-        }
-    }
-
-    fn of_mut(&mut self, kind: TrackedKind) -> Option<&mut Ordered<Name, Tracker>> {
-        match kind {
-            TrackedKind::Script => Some(&mut self.scripts),
-            TrackedKind::File => Some(&mut self.files),
-            TrackedKind::Process => Some(&mut self.processes),
-            TrackedKind::Bfd => Some(&mut self.bfds),
-            TrackedKind::Link => None,
-        }
-    }
-}
-
-/// Something that counts for a virtual router at the moment.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Influence {
-    /// What.
-    pub tracker: TrackedKey,
-    /// What it means.
-    pub meaning: Meaning,
-    /// When it became so.
-    pub changed: Option<Change>,
-    /// What that is seen by.
-    pub evidence: String,
-}
-
-impl World {
-    /// Everything that is tracked: what has a tracker of its own, then the interfaces that are followed by name.
-    pub fn tracked(&self) -> impl Iterator<Item = Standing<'_>> {
-        let trackers = self.trackers.all().map(|tracker| Standing {
-            key: tracker.key(),
-            level: tracker.level,
-            changed: tracker.changed,
-            evidence: tracker.evidence.as_ref().map(|evidence| evidence as &dyn fmt::Display),
-        });
-        let links = self.tracked_interfaces().map(|interface| Standing {
-            key: TrackedKey { kind: TrackedKind::Link, name: interface.name.clone() },
-            level: if interface.up { TrackedLevel::Up } else { TrackedLevel::Down },
-            changed: Some(interface.changed),
-            evidence: interface.down_reason.as_ref().map(|reason| reason as &dyn fmt::Display),
-        });
-        trackers.chain(links)
-    }
-
-    /// The interfaces that virtual routers or sync groups follow by name (`track_interface`).
-    pub fn tracked_interfaces(&self) -> impl Iterator<Item = &Interface> {
-        let instances = self.instances.values().map(|instance| &*instance.settings.tracking);
-        let groups = self.groups.values().map(|group| &group.settings.tracking);
-        let lines = instances.chain(groups).flat_map(Tracking::lines);
-        let names: HashSet<&Name> =
-            lines.filter(|(kind, _)| *kind == TrackedKind::Link).map(|(_, line)| &line.name).collect();
-        self.interfaces.values().filter(move |interface| names.contains(&interface.name))
-    }
-
-    /// What makes a virtual router's priority another one than its configured one, or keeps it in fault: faults first.
-    pub fn influences(&self, instance: &Instance) -> Vec<Influence> {
-        let group = instance.settings.group.as_ref().and_then(|name| self.groups.get(name));
-        let follows = Follow::of(&instance.settings, group.map(|group| &*group.settings.model));
-        let mut all: Vec<Influence> = follows.iter().filter_map(|follow| self.influence(follow)).collect();
-        all.sort_by_key(|influence| !influence.meaning.fault);
-        all
-    }
-
-    fn influence(&self, follow: &Follow) -> Option<Influence> {
-        let (level, changed, evidence) = match follow.kind {
-            TrackedKind::Link => {
-                let interface = self.interfaces.get(&follow.name)?;
-                let level = if interface.up { TrackedLevel::Up } else { TrackedLevel::Down };
-                let reason = interface.down_reason.map_or_else(|| "up".into(), |reason| reason.to_string());
-                (level, Some(interface.changed), reason)
-            }
-            TrackedKind::Script | TrackedKind::File | TrackedKind::Process | TrackedKind::Bfd => {
-                let tracker = self.trackers.get(follow.kind, &follow.name)?;
-                let evidence = tracker.evidence.as_ref().map_or_else(String::new, ToString::to_string);
-                let number = match tracker.level {
-                    TrackedLevel::Number(number) => format!("{number} × {} in ", follow.weight),
-                    TrackedLevel::Undecided | TrackedLevel::Up | TrackedLevel::Down => String::new(),
-                };
-                (tracker.level, tracker.changed, number + &evidence)
-            }
-        };
-        let meaning = follow.at(level);
-        let tracker = TrackedKey { kind: follow.kind, name: follow.name.clone() };
-        (meaning != Meaning::default()).then_some(Influence { tracker, meaning, changed, evidence })
-    }
-}
-
 impl TrackFact {
     /// What it does to the world.
     pub(crate) fn fold(&self, w: &mut World, change: Change) {
@@ -447,8 +107,18 @@ impl TrackFact {
                     }
                 }
                 map.settle(&tracker.name);
+                if tracker.kind == TrackedKind::Script {
+                    w.trackers.left_out.remove(&tracker.name);
+                }
+            }
+            Self::TrackerLeftOut { tracker, why, followers } => {
+                let left_out = LeftOut { why: why.clone(), followers: followers.clone(), changed: change };
+                w.trackers.left_out.insert(tracker.name.clone(), left_out);
             }
             Self::TrackerUnconfigured { tracker } => {
+                if tracker.kind == TrackedKind::Script {
+                    w.trackers.left_out.remove(&tracker.name);
+                }
                 if let Some(map) = w.trackers.of_mut(tracker.kind) {
                     map.remove(&tracker.name);
                 }
@@ -490,6 +160,11 @@ impl TrackFact {
             Self::TrackerUnconfigured { tracker } => {
                 (Level::Info, write!(out, "{tracker} is tracked no longer"))
             }
+            // keepalived's word for it.
+            Self::TrackerLeftOut { tracker, why, followers } => (
+                Level::Warning,
+                write!(out, "Disabling track {tracker}: {}", state::left_out(why, followers)),
+            ),
             Self::TrackerChanged { tracker, level, evidence } => changed(out, tracker, *level, evidence),
             Self::TrackScriptReturned { script, run } => match run.verdict {
                 Verdict::Exited(status) => {
@@ -589,8 +264,4 @@ fn session_changed(out: &mut String, name: &Name, level: TrackedLevel, session: 
             ),
         ),
     }
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
 }

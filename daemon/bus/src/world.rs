@@ -24,7 +24,7 @@ pub use crate::daemon::{ConfigState, Diagnosed, Hung, Restarts};
 pub use crate::link::Interface;
 pub use crate::routing::{RoutingKey, RoutingState};
 pub use crate::service::{Checker, RealServer, RealState, Refusal, Service};
-pub use crate::track::{Influence, Standing, Tracker, Trackers};
+pub use crate::track::{Influence, LeftOut, Standing, Tracker, Trackers};
 pub use crate::vrrp::{Group, Instance, Missing, Rival};
 
 /// Everything that is known, at one version.

@@ -238,6 +238,11 @@ fn track() -> impl Strategy<Value = TrackFact> {
             TrackFact::TrackerConfigured { tracker, settings }
         }),
         name().prop_map(move |name| TrackFact::TrackerUnconfigured { tracker: key(name) }),
+        name().prop_map(move |name| TrackFact::TrackerLeftOut {
+            tracker: key(name),
+            why: "w".into(),
+            followers: vec!["VI_1".into()],
+        }),
         (name(), 0i32..2).prop_map(move |(name, status)| TrackFact::TrackerChanged {
             tracker: key(name),
             level: if status == 0 { Level::Up } else { Level::Down },

@@ -82,7 +82,9 @@ pub use secret::Secret;
 pub use severity::Severity;
 pub use ssl::Ssl;
 pub use subject::ServiceKey;
-pub use track::{ArgumentMatch, InitFile, TrackFile, TrackProcess, TrackScript, Tracked, Tracker, Tracking};
+pub use track::{
+    ArgumentMatch, InitFile, LeftOutScript, TrackFile, TrackProcess, TrackScript, Tracked, Tracker, Tracking,
+};
 pub use virtual_server::{
     GroupEntry, Protocol, SchedulerFlags, VirtualServer, VirtualServerGroup, VirtualServerKey,
 };
@@ -115,6 +117,9 @@ pub struct Config {
     pub garp_groups: Vec<GarpGroup>,
     /// `vrrp_script` blocks.
     pub track_scripts: Vec<TrackScript>,
+    /// Those of them that are followed and were left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out_scripts: Vec<LeftOutScript>,
     /// `track_file` blocks (old spelling `vrrp_track_file`).
     pub track_files: Vec<TrackFile>,
     /// `vrrp_track_process` blocks.

@@ -50,6 +50,17 @@ pub struct Tracked {
     pub reverse: bool,
 }
 
+/// A `vrrp_script` that instances or groups follow and that is in the model no more, since it can't be run or not safely.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOutScript {
+    /// Its name.
+    pub name: Name,
+    /// Why it is left out, as a clause: `there is no script …`.
+    pub why: String,
+    /// The instances and groups that go on without it.
+    pub followers: Vec<Name>,
+}
+
 /// Something that a block of the configuration defines and instances and groups follow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -96,6 +96,9 @@ async fn until(end: Option<Instant>) {
     }
 }
 
+/// Why a script is not run at a stop.
+const TOO_LATE: &str = "the daemon ended before its turn came";
+
 /// The scripts that run, and who waits for them.
 struct Office {
     turns: Turns,
@@ -119,9 +122,14 @@ impl Office {
 
     /// A script is to be run when it is its turn.
     fn order(&mut self, order: Order) {
-        let Some(Order { argv, about, event, .. }) = self.turns.order(now(), order) else { return };
-        let error = "too many later ones of the same wait for their turn".to_owned();
-        let fact = ConsumerFact::ScriptNotRun { script: argv.join(" "), about, error };
+        if let Some(given_up) = self.turns.order(now(), order) {
+            self.not_run(given_up, "too many later ones of the same wait for their turn");
+        }
+    }
+
+    fn not_run(&self, order: Order, error: &str) {
+        let Order { argv, about, event, .. } = order;
+        let fact = ConsumerFact::ScriptNotRun { script: argv.join(" "), about, error: error.to_owned() };
         self.bus.publish(Some(event), fact);
     }
 
@@ -137,6 +145,7 @@ impl Office {
                     self.bus.publish(Some(order.event), fact);
                 }
                 Act::End(ticket, grace) => self.stop(ticket, grace),
+                Act::GiveUp(order) => self.not_run(order, TOO_LATE),
                 Act::Abandon(ticket, order, took) => {
                     self.stoppers.remove(&ticket);
                     self.tell(order, Ok(Finished { end: End::Stopped, took, output: String::new() }));
@@ -172,10 +181,8 @@ impl Office {
 
     /// Ends what still runs, and tells that, and what is not run any more.
     async fn close(mut self) {
-        for Order { argv, about, event, .. } in self.turns.give_up() {
-            let error = "the daemon ended before its turn came".to_owned();
-            self.bus
-                .publish(Some(event), ConsumerFact::ScriptNotRun { script: argv.join(" "), about, error });
+        for order in self.turns.give_up() {
+            self.not_run(order, TOO_LATE);
         }
         self.stoppers.values().for_each(|stopper| stopper.stop(LAST_GRACE));
         let all = async {

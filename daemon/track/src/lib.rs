@@ -18,15 +18,16 @@ mod script;
 mod session;
 pub mod watch;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use keepwatch_bus::beat::Beat;
 use keepwatch_bus::fact::{Evidence, TrackFact};
-use keepwatch_bus::subject::TrackedKey;
+use keepwatch_bus::subject::{Name, TrackedKey};
 use keepwatch_bus::{Bus, Configured, Counters, EventId};
-use keepwatch_model::{Config, Level, Tracker};
+use keepwatch_model::{Config, LeftOutScript, Level, TrackScript, TrackedKind, Tracker};
 use keepwatch_process::Manner;
 
 pub use number::number;
@@ -50,6 +51,7 @@ pub struct Trackers {
     processes: Processes,
     bfd: Bfd,
     known: HashMap<TrackedKey, Configured<Tracker>>,
+    left_out: Vec<LeftOutScript>,
 }
 
 impl Trackers {
@@ -63,6 +65,7 @@ impl Trackers {
             bfd: Bfd::new(voice.clone(), sessions),
             voice,
             known: HashMap::new(),
+            left_out: Vec::new(),
         }
     }
 
@@ -77,18 +80,19 @@ impl Trackers {
         cause: Option<EventId>,
     ) {
         let all = followed(config);
-        self.configure(&all, cause);
+        self.configure(&all, &config.left_out_scripts, cause);
         let manner = Manner::of(&config.global, umask);
         let (mut scripts, mut files, mut processes, mut bfds) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for tracker in &all {
             match &*tracker.model {
-                Tracker::Script(script) => scripts.push(script),
+                Tracker::Script(script) => scripts.push(as_followed(script, config)),
                 Tracker::File(file) => files.push(file),
                 Tracker::Process(process) => processes.push(process),
                 Tracker::Bfd(session) => bfds.push(session),
             }
         }
+        let scripts: Vec<&TrackScript> = scripts.iter().map(|script| &**script).collect();
         self.scripts.apply(&scripts, manner, counters, cause);
         self.files.apply(&files, cause);
         self.processes.apply(&processes, config.global.receive_buffers.process_monitor, cause);
@@ -107,14 +111,26 @@ impl Trackers {
     }
 
     /// Tells what is tracked now.
-    fn configure(&mut self, all: &[Configured<Tracker>], cause: Option<EventId>) {
+    fn configure(&mut self, all: &[Configured<Tracker>], left_out: &[LeftOutScript], cause: Option<EventId>) {
         let wanted: HashMap<TrackedKey, Configured<Tracker>> =
             all.iter().map(|tracker| (tracker.key(), tracker.clone())).collect();
-        let gone: Vec<TrackedKey> =
-            self.known.keys().filter(|key| !wanted.contains_key(*key)).cloned().collect();
+        let script = |name: &Name| TrackedKey { kind: TrackedKind::Script, name: name.clone() };
+        let gone = self.known.keys().filter(|key| !wanted.contains_key(*key)).cloned();
+        let missed_no_more = self.left_out.iter().filter(|before| {
+            let still = left_out.iter().any(|script| script.name == before.name);
+            !still && !wanted.contains_key(&script(&before.name))
+        });
+        let gone: Vec<TrackedKey> = gone.chain(missed_no_more.map(|before| script(&before.name))).collect();
         for tracker in gone {
             self.voice.publish(cause, TrackFact::TrackerUnconfigured { tracker });
         }
+        for LeftOutScript { name, why, followers } in
+            left_out.iter().filter(|new| !self.left_out.contains(new))
+        {
+            let (tracker, why, followers) = (script(name), why.clone(), followers.clone());
+            self.voice.publish(cause, TrackFact::TrackerLeftOut { tracker, why, followers });
+        }
+        self.left_out = left_out.to_vec();
         for settings in all {
             let tracker = settings.key();
             if self.known.get(&tracker) != Some(settings) {
@@ -123,6 +139,19 @@ impl Trackers {
             }
         }
         self.known = wanted;
+    }
+}
+
+/// `init_fail` is caution: it assumes nothing of a script whose failure is what somebody hopes for (`reverse`), who would be
+/// master by an assumption.
+fn as_followed<'a>(script: &'a TrackScript, config: &Config) -> Cow<'a, TrackScript> {
+    let of_instances = config.instances.iter().map(|instance| &*instance.tracking);
+    let of_groups = config.sync_groups.iter().map(|group| &group.tracking);
+    let mut lines = of_instances.chain(of_groups).flat_map(|tracking| &tracking.scripts);
+    if script.init_fail && lines.any(|line| line.reverse && line.name == script.name) {
+        Cow::Owned(TrackScript { init_fail: false, ..script.clone() })
+    } else {
+        Cow::Borrowed(script)
     }
 }
 
@@ -189,5 +218,33 @@ impl Voice {
     /// Something is watched from now on, and has not shown anything yet.
     pub(crate) fn undecided(&self, tracker: TrackedKey) {
         (self.tell)(tracker, Level::Undecided, None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use keepwatch_config::{Options, load_text};
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_assumed_of_a_script_that_is_followed_the_other_way_round() {
+        for (of_script, line, expected) in [
+            ("init_fail", "chk", true),
+            ("init_fail\nweight 10 reverse", "chk", false),
+            ("init_fail", "chk weight 0 reverse", false),
+            ("", "chk weight 0 reverse", false),
+        ] {
+            let text = format!(
+                "vrrp_script chk {{\n script /usr/bin/true\n{of_script}\n}}\nvrrp_instance VI_1 {{\n interface eth0\n\
+                 virtual_router_id 1\n track_script {{\n {line}\n }}\n virtual_ipaddress {{\n 10.0.0.1\n }}\n}}\n"
+            );
+            let loaded = load_text(Path::new("t.conf"), text, &Options::default());
+            let config = loaded.config.unwrap();
+            let script = as_followed(&config.track_scripts[0], &config);
+            assert_eq!(script.init_fail, expected, "{of_script} {line}");
+        }
     }
 }

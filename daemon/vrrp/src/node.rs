@@ -162,6 +162,14 @@ impl Node {
         wanted
     }
 
+    /// How long an interface may be down without counting so: a backup that hears nobody any more because of it must know why
+    /// before it takes over. `None` where no backup stands on it.
+    pub fn patience(&self, link: LinkId) -> Option<Duration> {
+        let backups =
+            self.routers().filter(|router| router.link == link && router.state() == VrrpState::Backup);
+        backups.map(Router::patience).min()
+    }
+
     /// All virtual routers.
     pub fn routers(&self) -> impl Iterator<Item = &Router> {
         self.routers.iter().flatten().map(Box::as_ref)

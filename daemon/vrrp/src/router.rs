@@ -302,6 +302,14 @@ impl Router {
         self.master_interval * u32::from(self.spec.down_adverts) + self.skew()
     }
 
+    /// What a backup waits at the least, less an interval of its master's and a 256th, as keepalived reckons it.
+    pub(crate) fn patience(&self) -> Duration {
+        match u32::from(self.spec.down_adverts) {
+            0 | 1 => Duration::ZERO,
+            adverts => self.master_interval * (adverts - 1) - self.master_interval / 256,
+        }
+    }
+
     /// Its deadline has passed, or may have.
     pub(crate) fn handle_deadline(&mut self, cx: &mut Context<'_>) -> Reaction {
         match &self.state {

@@ -81,9 +81,31 @@ kill $sleeper
 until_ok "the sleeper is missed" 50 times 'Entering FAULT STATE' 2
 chapter "name"
 # A process may call itself otherwise.
-python3 -c 'open("/proc/self/comm", "w").write("kwsleeper"); import time; time.sleep(1000)' &
+cat >$WORK/named.py <<'P'
+import os, sys, threading, time
+open("/proc/self/comm", "w").write("kwsleeper")
+work = sys.argv[1]
+while not os.path.exists(work + "/threads"):
+    time.sleep(0.05)
+for n in range(50):
+    threading.Thread(target=lambda: None).start()
+os.close(os.open(work + "/ended", os.O_CREAT))
+while not os.path.exists(work + "/execute"):
+    time.sleep(0.05)
+threading.Thread(target=lambda: os.execv(work + "/kwsleeper", ["kwsleeper", "1000"])).start()
+time.sleep(1000)
+P
+python3 $WORK/named.py $WORK &
 named=$!
 until_ok "a name counts" 100 times 'Entering MASTER STATE' 2
+chapter "threads"
+# The end of a thread is the end of no process, and neither is the end of the first one when another executes a program.
+touch $WORK/threads
+until_ok "threads come and go" 100 test -e $WORK/ended
+touch $WORK/execute
+until_ok "a thread executes a program" 100 grep -q '^kwsleeper' /proc/$named/cmdline
+sleep 1
+times 'Quorum lost for tracked process sleeper' 3 && echo "a thread counted as a process"
 chapter "buffer"
 python3 "$SOCKETS" $daemon | grep 'netlink 11 '
 sed -i 's/70000/90000/' $WORK/conf

@@ -93,6 +93,7 @@ impl World {
             trouble_of_certificates(service, now, &mut all);
         }
         self.followed(&mut all);
+        self.left_out(&mut all);
         self.configuration(&mut all);
         self.telling(&mut all);
         // Stable: within one weight the order above stays.
@@ -275,6 +276,14 @@ impl World {
             let said = self.config.diagnosed.iter().map(ToString::to_string);
             all.push(Trouble::new(Weight::Configuration, what, some(said, count)).by(Some(first.changed)));
         }
+    }
+
+    /// Scripts that somebody follows and that are not watched.
+    fn left_out(&self, all: &mut Vec<Trouble>) {
+        all.extend(self.trackers.left_out.iter().map(|(name, left_out)| {
+            let what = format!("script {name} is not watched");
+            Trouble::new(Weight::Configuration, what, left_out.to_string()).by(Some(left_out.changed))
+        }));
     }
 
     fn telling(&self, all: &mut Vec<Trouble>) {

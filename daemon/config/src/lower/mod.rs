@@ -34,7 +34,8 @@ use std::collections::{HashMap, HashSet};
 
 use crate::diagnostics::Diagnostic;
 use crate::model::{
-    BfdSession, Config, GarpGroup, Name, Ssl, TrackFile, TrackProcess, TrackScript, VirtualServerGroup,
+    BfdSession, Config, GarpGroup, LeftOutScript, Name, Ssl, TrackFile, TrackProcess, TrackScript,
+    VirtualServerGroup,
 };
 use crate::preprocess::Context;
 use crate::schema::global::{GlobalDraft, OF_ROOT};
@@ -74,6 +75,8 @@ pub(crate) struct Draft {
     dropped_groups: Vec<Box<str>>,
     ssl: Option<Ssl>,
     track_scripts: Vec<TrackScript>,
+    /// Those of which nothing can be made. Who follows them is known later.
+    left_out_scripts: Vec<LeftOutScript>,
     track_files: Vec<TrackFile>,
     track_processes: Vec<TrackProcess>,
     observability: crate::model::Observability,
@@ -158,9 +161,14 @@ impl Draft {
         let sync_daemon = self.global.sync_daemon;
         let delay_places = self.global.delay_places.clone();
         let global = self.global.finish(host, context);
+        // Another may have the name of one that was left out.
+        let mut left_out_scripts = self.left_out_scripts;
+        left_out_scripts
+            .retain(|left_out| self.track_scripts.iter().all(|other| other.name != left_out.name));
         let mut config = Config {
             global,
             track_scripts: self.track_scripts,
+            left_out_scripts,
             track_files: self.track_files,
             track_processes: self.track_processes,
             bfd_sessions: self.bfds,

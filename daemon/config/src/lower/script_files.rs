@@ -4,7 +4,7 @@
 //! that is not there or may not be executed, and scripts run without `enable_script_security` (exit status 6); a
 //! `vrrp_script` that cannot be run is in the model no more. Only looks at the files, and runs nothing.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use keepwatch_process::search_path;
@@ -14,7 +14,7 @@ use super::script_user;
 use crate::accounts::Accounts;
 use crate::diagnostics::Diagnostic;
 use crate::encoding;
-use crate::model::{Config, Global, Name, Tracking};
+use crate::model::{Config, Global, LeftOutScript, Name, Tracking};
 use crate::preprocess::{Command, Context};
 
 /// Looks at each command, and takes those `vrrp_script`s out of the model that cannot be run.
@@ -22,10 +22,13 @@ pub(super) fn check(config: &mut Config, context: &mut Context) {
     let commands = std::mem::take(&mut context.commands);
     let nobody = script_user::is_nobody(&config.global, &commands, context);
     let mut runs = None;
-    let mut disabled: HashSet<Name> = HashSet::new();
+    // With why.
+    let left_out = std::mem::take(&mut config.left_out_scripts);
+    let mut disabled: BTreeMap<Name, String> =
+        left_out.into_iter().map(|script| (script.name, script.why)).collect();
     for command in commands {
         if nobody && command.user.is_none() {
-            disabled.extend(command.tracked);
+            disabled.extend(command.tracked.map(|script| (script, "there is nobody to run it".to_owned())));
             continue;
         }
         // `</PATH` only asks whether a file can be opened.
@@ -37,8 +40,9 @@ pub(super) fn check(config: &mut Config, context: &mut Context) {
             runs = runs.or(Some(command.at));
         }
         if let Some(flaw) = flaw {
-            context.report(diagnostic(&flaw, &command, config));
-            disabled.extend(command.tracked);
+            let diagnostic = diagnostic(&flaw, &command, config);
+            disabled.extend(command.tracked.map(|script| (script, diagnostic.message.clone())));
+            context.report(diagnostic);
         }
     }
     if !disabled.is_empty() {
@@ -107,15 +111,17 @@ fn diagnostic(flaw: &Flaw, command: &Command, config: &Config) -> Diagnostic {
     }
 }
 
-/// What it means that a `vrrp_script` is left out.
-fn consequence(script: &Name, config: &Config) -> String {
+/// The instances and groups that follow a script.
+fn followers(script: &Name, config: &Config) -> Vec<Name> {
     let tracks = |tracking: &Tracking| tracking.scripts.iter().any(|tracked| tracked.name == *script);
     let instances = config.instances.iter().filter(|instance| tracks(&instance.tracking));
     let groups = config.sync_groups.iter().filter(|group| tracks(&group.tracking));
-    let names: Vec<String> = instances
-        .map(|instance| format!("`{}`", instance.name))
-        .chain(groups.map(|group| format!("`{}`", group.name)))
-        .collect();
+    instances.map(|instance| &instance.name).chain(groups.map(|group| &group.name)).cloned().collect()
+}
+
+/// What it means that a `vrrp_script` is left out.
+fn consequence(script: &Name, config: &Config) -> String {
+    let names: Vec<String> = followers(script, config).iter().map(|name| format!("`{name}`")).collect();
     match &*names {
         [] => "it is left out, and is never run".to_owned(),
         [one] => format!(
@@ -128,12 +134,17 @@ fn consequence(script: &Name, config: &Config) -> String {
     }
 }
 
-/// Takes scripts out of the model, and out of what is tracked.
-fn forget(config: &mut Config, disabled: &HashSet<Name>) {
-    config.track_scripts.retain(|script| !disabled.contains(&script.name));
+/// Takes scripts out of the model, and out of what is tracked. Those that are missed there stand in a list of their own.
+fn forget(config: &mut Config, disabled: &BTreeMap<Name, String>) {
+    let left_out = disabled.iter().filter_map(|(name, why)| {
+        let followers = followers(name, config);
+        (!followers.is_empty()).then(|| LeftOutScript { name: name.clone(), why: why.clone(), followers })
+    });
+    config.left_out_scripts = left_out.collect();
+    config.track_scripts.retain(|script| !disabled.contains_key(&script.name));
     let instances = config.instances.iter_mut().filter_map(|instance| instance.tracking.written());
     let groups = config.sync_groups.iter_mut().map(|group| &mut group.tracking);
     for tracking in instances.chain(groups) {
-        tracking.scripts.retain(|script| !disabled.contains(&script.name));
+        tracking.scripts.retain(|script| !disabled.contains_key(&script.name));
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Draft;
 use crate::diagnostics::Diagnostic;
-use crate::model::{Name, TrackScript};
+use crate::model::{LeftOutScript, Name, TrackScript};
 use crate::preprocess::Context;
 use crate::schema::track::script::{ScriptDraft, VRRP_SCRIPT};
 use crate::tree::Node;
@@ -21,9 +21,19 @@ impl Draft {
                     .at(node.name.span, "left out"),
             );
         }
+        let why = match &draft {
+            ScriptDraft { no_such_user: true, .. } => "this machine has not the user who should run it",
+            ScriptDraft { script: None, .. } => "it has no `script`",
+            _ => "its `script` is no command",
+        };
         match finish(draft, &name, context) {
             Some(script) => self.track_scripts.push(script),
-            None => self.leave_out(node, name),
+            None => {
+                let left_out =
+                    LeftOutScript { name: name.clone(), why: why.to_owned(), followers: Vec::new() };
+                self.left_out_scripts.push(left_out);
+                self.leave_out(node, name);
+            }
         }
     }
 }

@@ -41,6 +41,9 @@ impl<'a> Definitions<'a> {
             .track_scripts
             .iter()
             .map(|d| ((TrackedKind::Script, d.name.clone()), (d.weight, d.reverse)));
+        // Those are taken out again with those that can't be run, when it is known who misses them.
+        let left_out =
+            config.left_out_scripts.iter().map(|d| ((TrackedKind::Script, d.name.clone()), (0, false)));
         let files =
             config.track_files.iter().map(|d| ((TrackedKind::File, d.name.clone()), (d.weight, d.reverse)));
         let processes = config
@@ -52,7 +55,7 @@ impl<'a> Definitions<'a> {
             .iter()
             .filter(|d| d.for_vrrp)
             .map(|d| ((TrackedKind::Bfd, d.name.clone()), (d.weight, d.reverse)));
-        Self { known: scripts.chain(files).chain(processes).chain(bfds).collect(), skipped }
+        Self { known: scripts.chain(left_out).chain(files).chain(processes).chain(bfds).collect(), skipped }
     }
 
     fn names(&self, kind: TrackedKind) -> impl Iterator<Item = &str> {

@@ -195,8 +195,10 @@ fn tracked_processes() {
 #[test]
 fn a_file_that_cannot_be_tracked_is_left_out() {
     let options = Options { scripts: true, ..options() };
+    let directory = tempfile::tempdir().unwrap();
+    let nowhere = format!("file {}/none/f", directory.path().display());
     for (lines, expected) in [
-        ("file /nonexistent/f", &["missing-file"][..]),
+        (&*nowhere, &["missing-file"][..]),
         ("file /proc/f", &["unusable-file"]),
         ("file /dev/null", &[]),
         ("file /dev/null\ninit_file 5", &[]),
@@ -215,7 +217,22 @@ fn a_file_that_cannot_be_tracked_is_left_out() {
 fn what_is_left_out_is_not_missed_where_it_is_tracked() {
     let text = "bfd_instance B {\n}\nvrrp_script S {\n}\nvrrp_instance V {\ninterface eth0\nvirtual_router_id 1\n\
                 virtual_ipaddress {\n10.0.0.1\n}\ntrack_bfd {\nB\n}\ntrack_script {\nS\n}\n}\n";
-    assert_eq!(codes(&read(text)), ["missing-neighbour", "missing-script"]);
+    let loaded = read(text);
+    assert_eq!(codes(&loaded), ["missing-neighbour", "missing-script"]);
+    let config = loaded.config.expect("it runs");
+    assert!(config.instances[0].tracking.scripts.is_empty());
+    let [script] = &*config.left_out_scripts else { panic!("{:?}", config.left_out_scripts) };
+    assert_eq!((&*script.name, &*script.why), ("S", "it has no `script`"));
+    assert_eq!(script.followers, ["V".into()]);
+}
+
+#[test]
+fn a_script_that_is_left_out_does_not_take_away_another_of_its_name() {
+    let text = "vrrp_script S {\n}\nvrrp_script S {\nscript /bin/true\nweight 7\n}\nvrrp_instance V {\ninterface eth0\n\
+                virtual_router_id 1\nvirtual_ipaddress {\n10.0.0.1\n}\ntrack_script {\nS\n}\n}\n";
+    let config = read(text).config.expect("it runs");
+    assert!(config.left_out_scripts.is_empty());
+    assert_eq!(config.instances[0].tracking.scripts[0].weight, 7);
 }
 
 #[test]

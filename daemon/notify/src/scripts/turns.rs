@@ -66,6 +66,8 @@ pub(super) enum Act {
     End(Ticket, Duration),
     /// This script was killed, and is still there: the kernel holds it. It is not waited for any longer.
     Abandon(Ticket, Order, Duration),
+    /// This one is not run any more: the daemon ends, and there is time for the last ones only.
+    GiveUp(Order),
 }
 
 /// One that can't even be killed is waited for as long as this after the grace.
@@ -152,7 +154,8 @@ impl Turns {
         Some(order)
     }
 
-    /// The daemon is about to end: half of the farewell is for those that run, the other half for who waits behind them.
+    /// The daemon is about to end: half of the farewell is for those that run and who waits behind them. Who then still
+    /// runs is ended, and the other half is for the last ones of each subject.
     pub(super) fn stop(&mut self, now: Instant) {
         let impatient = now + self.bounds.farewell / 2;
         self.impatient = Some(impatient);
@@ -258,7 +261,23 @@ impl Turns {
                 acts.push(Act::End(ticket, self.bounds.grace));
             }
         }
+        if end && self.impatient.is_some() {
+            acts.extend(self.skip_to_the_last(ticket).into_iter().map(Act::GiveUp));
+        }
         self.set_alarm(ticket, now);
+    }
+
+    /// Of what waits behind a script, only what belongs to the last event stays: at a stop that is what tells of the stop.
+    fn skip_to_the_last(&mut self, ticket: Ticket) -> VecDeque<Order> {
+        let subject = self.running.get(&ticket).map(|turn| &turn.order.subject);
+        let Some(line) = subject.and_then(|subject| self.lines.get_mut(subject)) else {
+            return VecDeque::new();
+        };
+        let Some(last) = line.waiting.back().map(|order| order.event) else { return VecDeque::new() };
+        let (stay, skipped) =
+            std::mem::take(&mut line.waiting).into_iter().partition(|order| order.event == last);
+        line.waiting = stay;
+        skipped
     }
 
     /// The next time at which something is due for a script, later than now.

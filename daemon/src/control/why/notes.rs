@@ -2,7 +2,7 @@
 //! waits for a member, a script has not run yet. In: the world. Out: sentences.
 
 use keepwatch_bus::World;
-use keepwatch_bus::subject::VrrpState;
+use keepwatch_bus::subject::{Name, VrrpState};
 use keepwatch_bus::world::{Group, Instance, Tracker};
 use keepwatch_config::model::Level;
 
@@ -15,6 +15,10 @@ pub(super) fn instance(world: &World, instance: &Instance) -> Vec<String> {
         VrrpState::Init => notes.extend(waits_for(world, instance)),
         VrrpState::Master => {}
     }
+    let group = instance.settings.group.as_ref();
+    let misses = |name: &Name| *name == instance.name || Some(name) == group;
+    let missed = world.trackers.left_out.iter().filter(|(_, left_out)| left_out.followers.iter().any(misses));
+    notes.extend(missed.map(|(name, left_out)| format!("goes on without script {name}: {}", left_out.why)));
     if world.is_shadow() {
         notes.push(
             "shadow mode: it sends no advert and puts no address anywhere; this is what it would do".into(),

@@ -163,6 +163,10 @@ fn trackers<'a>(world: &'a World, all: &mut Vec<Found<'a>>) {
         let state = format!("{}{evidence}", tracker.level);
         Found::new(Kind::Tracker, names, state, tracker.changed).is(Thing::Tracker(tracker))
     }));
+    all.extend(world.trackers.left_out.iter().map(|(name, left_out)| {
+        let names = vec![format!("script {name}"), name.to_string()];
+        Found::new(Kind::Tracker, names, format!("not watched: {left_out}"), Some(left_out.changed))
+    }));
 }
 
 fn services(world: &World, all: &mut Vec<Found<'_>>) {

@@ -59,6 +59,7 @@ impl Trackers {
             let config = config.to_mut();
             config.instances.clear();
             config.sync_groups.clear();
+            config.left_out_scripts.clear();
         }
         if !settings.checkers() {
             config.to_mut().virtual_servers.clear();

@@ -13,6 +13,7 @@ use keepwatch_bus::subject::{TrackedKey, TrackedKind};
 use keepwatch_model::{KernelBuffer, Level, Name, TrackProcess};
 use keepwatch_net::process_events::{ProcessEvent, ProcessEvents, Told};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::time::{ClockId, clock_gettime};
 
 use super::table::{self, Life};
 use super::{Machine, matches};
@@ -22,7 +23,8 @@ use crate::Voice;
 const LOOK: Duration = Duration::from_millis(250);
 /// … and where it does.
 const AUDIT: Duration = Duration::from_secs(10);
-/// A look may take this share of the time until the next at most: on a machine with very many processes it is rarer.
+/// A look may cost this share of the processor's time until the next at most: on a machine with very many processes it is
+/// rarer. How long it took does not count: on a machine that is busy with other things it would say nothing of the look.
 const SHARE: u32 = 50;
 /// When one whose first thread has ended is looked at again.
 const AGAIN: Duration = Duration::from_millis(50);
@@ -95,6 +97,16 @@ struct Thread {
     next_look: Instant,
     /// What a change is put down to that comes with a configuration.
     cause: Option<EventId>,
+}
+
+/// From the end of a look that cost so much to the next.
+fn until_next(usual: Duration, cost: Duration) -> Duration {
+    usual.max((cost * SHARE).min(AUDIT))
+}
+
+/// What this thread has had of a processor. Where the kernel does not say, looks count as costing nothing.
+fn processor_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
 impl Thread {
@@ -240,7 +252,7 @@ impl Thread {
     }
 
     fn look_at_all(&mut self) {
-        let begun = Instant::now();
+        let begun = processor_time();
         let mut counting: HashMap<Name, HashSet<u32>> = HashMap::new();
         for process in table::all() {
             let Some(called) = table::called(process, self.with_command) else { continue };
@@ -263,7 +275,7 @@ impl Thread {
             }
         }
         let usual = if self.events.is_some() { AUDIT } else { LOOK };
-        self.next_look = now + usual.max((now - begun) * SHARE);
+        self.next_look = now + until_next(usual, processor_time().saturating_sub(begun));
     }
 
     fn let_delays_end(&mut self) {
@@ -293,4 +305,21 @@ impl Thread {
 fn tell(voice: &Voice, cause: Option<EventId>, machine: &Machine, level: Level) {
     let tracker = TrackedKey { kind: TrackedKind::Process, name: machine.settings.name.clone() };
     voice.changed(cause, tracker, level, machine.evidence());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_that_had_to_wait_for_a_processor_is_followed_by_the_next_in_time() {
+        let millis = Duration::from_millis;
+        for (cost, next) in [(0, 250), (5, 250), (20, 1_000), (1_000, 10_000)] {
+            assert_eq!(until_next(LOOK, millis(cost)), millis(next), "{cost} ms of a processor");
+        }
+        assert_eq!(until_next(AUDIT, millis(1)), AUDIT);
+        let before = processor_time();
+        std::thread::sleep(millis(50));
+        assert!(processor_time() - before < millis(25), "time that it sleeps is none of a processor's");
+    }
 }

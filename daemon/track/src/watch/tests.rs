@@ -133,3 +133,50 @@ fn a_pipe_or_a_directory_in_its_place_holds_up_nothing() {
     assert_eq!(scene.told("pipe").next(), (0, FileContent::Empty));
     assert!(matches!(scene.told("directory").next(), (0, FileContent::Unreadable(_))));
 }
+
+#[test]
+fn what_changed_while_the_kernel_s_queue_overflowed_is_read_at_once() {
+    let scene = Scene::new();
+    let most: u32 =
+        fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap().trim().parse().unwrap();
+    let (sender, told) = mpsc::channel();
+    let (go_on, held) = mpsc::channel();
+    let _watched = scene.watch.watch(scene.at("f"), move |reading| {
+        let _ = sender.send(reading.value);
+        // Nobody reads the queue meanwhile.
+        if reading.value == 1 {
+            let _ = held.recv();
+        }
+    });
+    assert_eq!(told.recv().unwrap(), 0);
+    fs::write(scene.at("f"), "1").unwrap();
+    assert_eq!(told.recv_timeout(Duration::from_secs(20)), Ok(1));
+    for _ in 0..=most / 3 {
+        // It appears, is written to, and goes.
+        fs::write(scene.at("g"), "").unwrap();
+        fs::remove_file(scene.at("g")).unwrap();
+    }
+    fs::write(scene.at("f"), "2").unwrap();
+    go_on.send(()).unwrap();
+    let began = Instant::now();
+    assert_eq!(told.recv_timeout(Duration::from_secs(20)), Ok(2));
+    assert!(began.elapsed() < LOOK, "only a look found it, after {:?}", began.elapsed());
+}
+
+#[test]
+fn what_is_written_by_another_name_or_while_the_old_one_is_open_is_seen() {
+    let scene = Scene::new();
+    fs::create_dir(scene.at("dir")).unwrap();
+    fs::write(scene.at("f"), "1").unwrap();
+    let (told, twice) = (scene.told("f"), scene.told("f"));
+    assert_eq!((told.next().0, twice.next().0), (1, 1));
+    let open = fs::File::open(scene.at("f")).unwrap();
+    fs::write(scene.at("new"), "2").unwrap();
+    fs::rename(scene.at("new"), scene.at("f")).unwrap();
+    assert_eq!((told.next().0, twice.next().0), (2, 2), "somebody has the old file open");
+    drop(open);
+    // The kernel tells who watches the directory of the name that is written to.
+    fs::hard_link(scene.at("f"), scene.at("dir/other")).unwrap();
+    fs::write(scene.at("dir/other"), "3").unwrap();
+    assert_eq!((told.next().0, twice.next().0), (3, 3), "by a look");
+}

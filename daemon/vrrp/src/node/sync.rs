@@ -61,6 +61,10 @@ impl Node {
     /// After faults or weights of a router may have changed: takes the priority into use, goes to Fault or leaves it.
     pub(super) fn reconsider(&mut self, cx: &mut Context<'_>, id: RouterId) {
         let Some(router) = self.router_mut(id) else { return };
+        if router.overshot && !router.standing.overshot && router.faults.any() {
+            // The number is a weight again, and the fault is another one's: it won't be told by a change of state.
+            router.overshot = false;
+        }
         if !router.overshot {
             router.update_priority(cx);
         }

@@ -233,8 +233,16 @@ impl Interfaces {
         if standing == Standing::Down(LinkDownReason::Missing) {
             // It will not come up again by itself.
             self.slow.forget(name);
-        } else if self.slow.is_too_early(name, told, standing.state(), now) {
-            return;
+        } else {
+            let patience = if self.slow.may_wait(name) {
+                let link = node.link(name);
+                node.patience(link)
+            } else {
+                None
+            };
+            if self.slow.is_too_early(name, told, standing.state(), patience, now) {
+                return;
+            }
         }
         let Some(told) = self.told.insert(name.clone(), standing).filter(|told| *told != standing) else {
             return;

@@ -73,17 +73,23 @@ impl Slow {
         }
     }
 
+    /// Whether there are delays for this interface.
+    pub(super) fn may_wait(&self, name: &Name) -> bool {
+        self.delays.contains_key(name)
+    }
+
     /// Whether an interface that was told in one state must be in the other for a while yet. One that is as it was told
-    /// waits no longer.
+    /// waits no longer. `patience` is what it may be down at the most without counting so.
     pub(super) fn is_too_early(
         &mut self,
         name: &Name,
         told: Option<LinkState>,
         state: LinkState,
+        patience: Option<Duration>,
         now: Instant,
     ) -> bool {
         let delay = self.delays.get(name).map_or(Duration::ZERO, |(down, up)| match state {
-            LinkState::Down => *down,
+            LinkState::Down => patience.map_or(*down, |most| most.min(*down)),
             LinkState::Up => *up,
         });
         if told.is_none_or(|told| told == state) || delay.is_zero() {
@@ -130,19 +136,25 @@ mod tests {
         slow.apply(&definitions, &HashSet::new());
         let now = Instant::now();
         let up = Some(LinkState::Up);
-        assert!(slow.is_too_early(&name, up, LinkState::Down, now));
+        assert!(slow.is_too_early(&name, up, LinkState::Down, None, now));
         assert!(
-            slow.is_too_early(&name, up, LinkState::Down, now + seconds(1)),
+            slow.is_too_early(&name, up, LinkState::Down, None, now + seconds(1)),
             "it goes on from the first time"
         );
         assert_eq!(slow.next(), Some(now + seconds(2)));
-        assert!(!slow.is_too_early(&name, up, LinkState::Up, now + seconds(1)), "it is back");
+        assert!(!slow.is_too_early(&name, up, LinkState::Up, None, now + seconds(1)), "it is back");
         assert_eq!(slow.next(), None);
-        assert!(slow.is_too_early(&name, up, LinkState::Down, now + seconds(3)));
+        assert!(slow.is_too_early(&name, up, LinkState::Down, None, now + seconds(3)));
         assert_eq!(slow.due(now + seconds(5)), vec![name.clone()]);
-        assert!(!slow.is_too_early(&name, up, LinkState::Down, now + seconds(5)));
-        assert!(slow.is_too_early(&name, Some(LinkState::Down), LinkState::Up, now + seconds(6)));
-        assert!(!slow.is_too_early(&"eth1".into(), up, LinkState::Down, now));
+        assert!(!slow.is_too_early(&name, up, LinkState::Down, None, now + seconds(5)));
+        assert!(slow.is_too_early(&name, Some(LinkState::Down), LinkState::Up, None, now + seconds(6)));
+        assert!(!slow.is_too_early(&name, up, LinkState::Up, None, now + seconds(19)), "as it was told");
+        // A backup would be master by then.
+        let patience = Some(seconds(1));
+        assert!(slow.is_too_early(&name, up, LinkState::Down, patience, now + seconds(20)));
+        assert_eq!(slow.due(now + seconds(21)), vec![name.clone()]);
+        assert!(!slow.is_too_early(&name, up, LinkState::Down, patience, now + seconds(21)));
+        assert!(!slow.is_too_early(&"eth1".into(), up, LinkState::Down, None, now));
     }
 
     #[test]

@@ -335,6 +335,29 @@ fn version_3_backups_learn_the_interval_of_the_master() {
 }
 
 #[test]
+fn a_backup_knows_how_long_its_interface_may_be_down_before_it_would_take_over() {
+    let mut lan = Lan::new(1, 1);
+    for (priority, interval) in [(150, 100), (100, 1_000)] {
+        let mut spec = spec(VI, 0, priority);
+        spec.version = Version::V3 { checksum_as_v2: false };
+        spec.advert_interval = ms(interval);
+        let host = lan.host(one(spec), RIGHT);
+        lan.start(host);
+    }
+    let patience = |lan: &mut Lan, host: usize| {
+        let node = &mut lan.hosts[host].node;
+        let interface = node.router_named(VI).unwrap().spec().interface.clone().unwrap();
+        let link = node.link(&interface);
+        node.patience(link)
+    };
+    assert_eq!(patience(&mut lan, 1), Some(ms(2_000) - ms(1_000) / 256));
+    lan.run_for(ms(30_000));
+    assert_eq!(lan.masters(VI), [0]);
+    assert_eq!(patience(&mut lan, 1), Some(ms(200) - ms(100) / 256), "by the interval of its master");
+    assert_eq!(patience(&mut lan, 0), None, "others wait for a master by what it sends");
+}
+
+#[test]
 fn a_reload_with_another_interval_makes_no_backup_master() {
     for version3 in [true, false] {
         let mut lan = pair(|spec| {

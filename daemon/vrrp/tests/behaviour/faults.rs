@@ -166,6 +166,24 @@ fn a_number_that_is_a_fault_does_not_move_the_priority_and_neither_does_its_end(
 }
 
 #[test]
+fn a_number_that_is_a_weight_again_counts_while_something_else_is_a_fault() {
+    let mut lan = Lan::new(1, 1);
+    let mut spec = spec(VI, 0, 150);
+    spec.follows = [follow(TrackedKind::File, "f", 1), follow(TrackedKind::Script, "s", 0)].into();
+    let host = lan.host(one(spec), RIGHT);
+    lan.start(host);
+    let look = |lan: &Lan| (lan.state(host, VI), lan.hosts[host].node.router_named(VI).unwrap().priority());
+    report(&mut lan, TrackedKind::File, "f", Level::Number(-40));
+    report(&mut lan, TrackedKind::Script, "s", Level::Down);
+    report(&mut lan, TrackedKind::File, "f", Level::Number(-254));
+    assert_eq!(look(&lan), (Fault, 110));
+    report(&mut lan, TrackedKind::File, "f", Level::Number(-10));
+    assert_eq!(look(&lan), (Fault, 140), "keepalived: BACKUP_PRIORITY 140");
+    report(&mut lan, TrackedKind::Script, "s", Level::Up);
+    assert_eq!(look(&lan), (Backup, 140));
+}
+
+#[test]
 fn who_starts_with_such_a_number_has_its_own_priority() {
     let mut lan = Lan::new(1, 1);
     let mut spec = spec(VI, 0, 150);

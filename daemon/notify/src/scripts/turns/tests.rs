@@ -34,6 +34,7 @@ fn acts(turns: &mut Turns, now: Instant, begun: &mut Vec<Ticket>) -> Vec<String>
         Act::Tell(order, ran, waiting) => format!("{} runs {} s, {waiting} wait", order.about, ran.as_secs()),
         Act::End(ticket, grace) => format!("end {} within {} ms", ticket.0, grace.as_millis()),
         Act::Abandon(ticket, order, _) => format!("abandon {} {}", ticket.0, order.about),
+        Act::GiveUp(order) => format!("give up {}", order.about),
     };
     turns.act(now).into_iter().map(shown).collect()
 }
@@ -136,6 +137,23 @@ fn at_a_stop_the_last_scripts_still_get_their_turn() {
     assert_eq!(acts(&mut turns, clock.at(1.5), &mut begun), ["end 0 within 125 ms"]);
     turns.ended(begun[0]);
     assert_eq!(acts(&mut turns, clock.at(1.6), &mut begun), ["start INSTANCE A STOP"]);
+}
+
+#[test]
+fn at_a_stop_those_that_hang_leave_time_for_the_last_ones() {
+    let (clock, mut begun) = (Clock(Instant::now()), Vec::new());
+    let mut turns = Turns::new(Bounds::default());
+    for state in ["BACKUP", "MASTER", "FAULT"] {
+        turns.order(clock.at(0.0), order("A", state));
+    }
+    assert_eq!(acts(&mut turns, clock.at(0.0), &mut begun), ["start INSTANCE A BACKUP"]);
+    turns.stop(clock.at(1.0));
+    (0..2).for_each(|_| drop(turns.order(clock.at(1.0), order("A", "STOP"))));
+    assert_eq!(acts(&mut turns, clock.at(1.0), &mut begun), [""; 0]);
+    let late = acts(&mut turns, clock.at(1.5), &mut begun);
+    assert_eq!(late, ["end 0 within 125 ms", "give up INSTANCE A MASTER", "give up INSTANCE A FAULT"]);
+    turns.ended(begun[0]);
+    assert_eq!(acts(&mut turns, clock.at(1.6), &mut begun), ["start INSTANCE A STOP"; 2]);
 }
 
 #[test]
