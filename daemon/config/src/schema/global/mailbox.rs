@@ -31,7 +31,9 @@ pub(super) fn mailboxes(words: &[Word], context: &mut Context) -> Vec<Name> {
     if reader.names.len() > 1 && words.iter().any(|word| word.text.contains(['@', '<'])) {
         reader.no_names(context);
     }
-    if let [first, .., last] = &*reader.names {
+    if let [first, .., last] = &*reader.names
+        && reader.names.iter().all(|word| is_like_a_name(&word.text))
+    {
         doubt_users(&reader.names, first.span.to(last.span), context);
     }
     found.extend(reader.names.iter().map(|user| Name::from(&*user.text)));
@@ -92,15 +94,12 @@ fn is_like_a_name(word: &str) -> bool {
         && letters.all(|letter| letter.is_lowercase() || "-.'".contains(letter))
 }
 
-/// Several words, and no address among them: users, or the name of somebody whose address is missing. Which of them can
-/// be told where they begin with capitals; else it is only said how they are read, as keepalived reads them.
+/// Several words, and no address among them: users, or the name of somebody whose address is missing.
 fn doubt_users(users: &[&Word], span: Span, context: &mut Context) {
     let text: Vec<&str> = users.iter().map(|user| &*user.text).collect();
     let message = format!("`{}` is read as {} users, each of whom gets mail", text.join(" "), users.len());
-    let like_a_name = users.iter().all(|word| is_like_a_name(&word.text));
-    let kind = if like_a_name { Diagnostic::warning } else { Diagnostic::note };
     context.report(
-        kind("invalid-value", message)
+        Diagnostic::warning("invalid-value", message)
             .at(span, "words without an address")
             .help("write a name as `NAME <USER@HOST>`, and users on a line each"),
     );
