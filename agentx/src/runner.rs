@@ -30,9 +30,9 @@ use crate::tree::Tree;
 /// Bytes that wait to be written, above which nothing more is read.
 const HIGH_WATER: usize = 256 * 1024;
 /// Requests of the owner that wait for this task at most, and as many notifications. Without a master, and at the end, all of
-/// these are taken: the session has room for them.
+/// these are taken: the session has room for them, beside those that it took while there was no master before.
 const REQUESTS: usize = 256;
-const _: () = assert!(REQUESTS < MAX_WAITING_NOTIFICATIONS);
+const _: () = assert!(2 * REQUESTS < MAX_WAITING_NOTIFICATIONS);
 /// Bytes that a read has room for.
 const READ: usize = 16 * 1024;
 /// Why a connection is given up whose other end does not read.
@@ -243,11 +243,11 @@ impl<S: Stream> Link<S> {
     }
 
     /// Writes what waits, and says what happens on the link next. Giving up the wait loses nothing.
-    fn poll_step(&mut self, cx: &mut Context<'_>, now: Instant, backlog: bool) -> Poll<Step<S>> {
+    fn poll_step(&mut self, cx: &mut Context<'_>, backlog: bool) -> Poll<Step<S>> {
         match self {
             Link::Down => Poll::Pending,
             Link::Connecting(attempt) => attempt.as_mut().poll(cx).map(Step::Connected),
-            Link::Up(connection) => connection.poll_step(cx, now, backlog),
+            Link::Up(connection) => connection.poll_step(cx, backlog),
         }
     }
 }
@@ -257,13 +257,14 @@ impl<S: Stream> Connection<S> {
         self.output.len() >= HIGH_WATER
     }
 
-    fn poll_step(&mut self, cx: &mut Context<'_>, now: Instant, backlog: bool) -> Poll<Step<S>> {
+    fn poll_step(&mut self, cx: &mut Context<'_>, backlog: bool) -> Poll<Step<S>> {
         while !self.output.is_empty() {
             match self.stream.poll_write(cx, &self.output) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Step::Failed(STALLED.to_owned())),
                 Poll::Ready(Ok(count)) => {
                     self.output.advance(count);
-                    self.progress = now;
+                    // A task may take many steps before it has anything to say.
+                    self.progress = Instant::now();
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Step::Failed(error.to_string())),
                 Poll::Pending => break,
@@ -297,6 +298,7 @@ impl<F: FnMut(&mut dyn FnMut(&dyn Tree)), R: FnMut(Change), S: Stream> Runner<F,
         self.handle(Input::Start);
         // Set anew only for a deadline that comes before it: most are put off before they come.
         let mut alarm = pin!(tokio::time::sleep(self.patience));
+        let mut wanted = true;
         while !self.session.is_stopped() {
             let deadline = self.deadline().map(tokio::time::Instant::from_std);
             if let Some(deadline) = deadline
@@ -304,16 +306,18 @@ impl<F: FnMut(&mut dyn FnMut(&dyn Tree)), R: FnMut(Change), S: Stream> Runner<F,
             {
                 alarm.as_mut().reset(deadline);
             }
-            let (backlog, full, now) = (self.session.has_backlog(), self.link.is_full(), self.now);
+            let (backlog, full) = (self.session.has_backlog(), self.link.is_full());
             let notifies = !full && self.session.has_room();
             let link = &mut self.link;
             let event = tokio::select! {
                 () = &mut alarm, if !alarm.is_elapsed() => Event::Timer,
                 Some(binds) = wishes.notifications.recv(), if notifies => Event::Notify(binds),
-                request = wishes.requests.recv(), if !full => Event::Request(request),
-                step = poll_fn(|cx| link.poll_step(cx, now, backlog)) => Event::Step(step),
+                request = wishes.requests.recv(), if wanted && !full => Event::Request(request),
+                step = poll_fn(|cx| link.poll_step(cx, backlog)) => Event::Step(step),
             };
             self.now = Instant::now();
+            // With nobody left who could ask for anything, that is no news any more.
+            wanted = !matches!(event, Event::Request(None)) && wanted;
             self.happened(event, &mut wishes);
         }
     }

@@ -100,7 +100,8 @@ fn run(cli: Cli, started: Option<Started>) -> Result<i32> {
     // Put back when this ends.
     let allow = || core_dump::allow(cli.core_dump_pattern.as_deref(), &started.line);
     let _pattern = cores.then(allow).and_then(|allowed| {
-        allowed.inspect_err(|error| Sinks::open(&settings).now(Severity::Warning, error)).ok()
+        allowed.inspect_err(|error| Sinks::open_and_tell(&settings).now(Severity::Warning, error)).ok()
     });
-    worker::run(cli, started).inspect_err(|error| Sinks::open(&settings).now(Severity::Error, told(error)))
+    worker::run(cli, started)
+        .inspect_err(|error| Sinks::open_and_tell(&settings).now(Severity::Error, told(error)))
 }

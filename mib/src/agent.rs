@@ -198,12 +198,17 @@ async fn serve(
     let ended = tokio::select! {
         ended = &mut feed => Some(ended),
         // It ends only when it is told to.
-        result = &mut session => { result.map_err(io::Error::other)??; None }
+        result = &mut session => { result.map_err(|_| thread_ended())??; None }
     };
     match ended {
-        Some(ended) => session.await.map_err(io::Error::other)?.map(|()| ended),
-        None => Err(io::Error::other("its thread has ended")),
+        Some(ended) => session.await.map_err(|_| thread_ended())?.map(|()| ended),
+        None => Err(thread_ended()),
     }
+}
+
+/// It has given nothing back.
+fn thread_ended() -> io::Error {
+    io::Error::other("its thread has ended")
 }
 
 /// Waits until there is a master, and room for a notification to it. A session without a master takes few.

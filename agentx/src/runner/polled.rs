@@ -162,7 +162,7 @@ impl<F: FnMut(&mut dyn FnMut(&dyn Tree)), R: FnMut(Change)> Runner<F, R, Polled>
         self.handle(Input::Start);
         while !self.session.is_stopped() {
             let backlog = self.session.has_backlog();
-            if let Poll::Ready(step) = self.link.poll_step(&mut cx, self.now, backlog) {
+            if let Poll::Ready(step) = self.link.poll_step(&mut cx, backlog) {
                 self.happened(Event::Step(step), &mut wishes);
                 continue;
             }
@@ -183,6 +183,8 @@ impl<F: FnMut(&mut dyn FnMut(&dyn Tree)), R: FnMut(Change)> Runner<F, R, Polled>
             if wanted && !self.link.is_full() {
                 match wishes.requests.poll_recv(&mut cx) {
                     Poll::Ready(request) => {
+                        // With nobody left who could ask for anything, that is no news any more.
+                        wanted = request.is_some();
                         self.happened(Event::Request(request), &mut wishes);
                         busy = true;
                     }

@@ -89,6 +89,7 @@ impl Session {
             return;
         }
         if self.notified.remove(&packet.header.packet) {
+            self.taken(now);
             if let State::Serving { session, .. } = self.state
                 && error != ErrorStatus::NOT_OPEN
             {

@@ -35,11 +35,15 @@ use sets::Sets;
 pub use interface::{Answered, Ask, AskError, Change, Input, Output, Reason, Settings};
 
 /// Notifications that wait for a session at most; when one more comes, the oldest goes.
-pub const MAX_WAITING_NOTIFICATIONS: usize = 320;
+pub const MAX_WAITING_NOTIFICATIONS: usize = 640;
 
 /// Notifications that the master is given before it has answered one. It answers each before it reads the next: who writes
 /// more than both sockets hold has it wait for room for its answers, and waits for room itself.
 pub const WINDOW: usize = 64;
+
+/// A master that takes none of those for so many times of [`Settings::answer_within`] will not take any more: it may deliver
+/// each to a host that is slow, and says nothing meanwhile, but it does so one after the other.
+const PATIENCE: u32 = 12;
 
 /// A request of ours that the master has yet to answer.
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +89,8 @@ pub struct Session {
     notifications: VecDeque<Vec<VarBind>>,
     /// Packets of notifications that the master has yet to take.
     notified: BTreeSet<u32>,
+    /// When it has to have taken the next of them.
+    takes_by: Option<Instant>,
     sets: Sets,
     /// What was asked, by packet: its token, and when an answer comes too late.
     asked: BTreeMap<u32, (u64, Instant)>,
@@ -102,6 +108,7 @@ impl Session {
             last_packet: 0,
             notifications: VecDeque::new(),
             notified: BTreeSet::new(),
+            takes_by: None,
             sets: Sets::default(),
             asked: BTreeMap::new(),
         }
@@ -116,7 +123,7 @@ impl Session {
             State::Registering { pending, .. } => Some(pending.until),
             State::Serving { ping_at, ping, .. } => {
                 let ping = ping.map_or(*ping_at, |pending| pending.until);
-                self.asked.values().map(|(_, until)| *until).chain([ping]).min()
+                self.asked.values().map(|(_, until)| *until).chain([ping]).chain(self.takes_by).min()
             }
         }
     }
@@ -211,6 +218,9 @@ impl Session {
             State::Serving { ping: Some(ping), .. } if ping.until <= now => {
                 self.fail(now, Reason::Timeout("a Ping"), out);
             }
+            State::Serving { .. } if self.takes_by.is_some_and(|until| until <= now) => {
+                self.fail(now, Reason::Timeout("a notification"), out);
+            }
             State::Serving { session, ping: None, ping_at } if ping_at <= now => {
                 let pending = self.ask(now, session, Body::Ping, out);
                 self.state = State::Serving { session, ping_at: now, ping: Some(pending) };
@@ -294,12 +304,20 @@ impl Session {
             lost(1, out);
         } else {
             self.notified.insert(packet);
+            self.takes_by.get_or_insert(now + PATIENCE * self.settings.answer_within);
         }
+    }
+
+    /// The master has taken one, or refused it.
+    fn taken(&mut self, now: Instant) {
+        let more = !self.notified.is_empty();
+        self.takes_by = more.then(|| now + PATIENCE * self.settings.answer_within);
     }
 
     /// Whether the master took those that are under way, nobody will know.
     fn forget_notified(&mut self, out: &mut Vec<Output>) {
         lost(std::mem::take(&mut self.notified).len(), out);
+        self.takes_by = None;
     }
 
     fn stop(&mut self, now: Instant, out: &mut Vec<Output>) {

@@ -300,6 +300,36 @@ fn notifications_wait_for_a_session_and_the_oldest_go_when_too_many_wait() {
 }
 
 #[test]
+fn a_master_that_takes_no_notification_any_more_is_given_up_and_one_that_is_slow_is_not() {
+    let mut bench = Bench::new();
+    bench.open();
+    for number in 0..3 {
+        bench.feed(Input::Notify(vec![VarBind { name: oid(&ROOT), value: integer(number) }]));
+    }
+    let told: Vec<_> = bench.sent.drain(..).collect();
+    let within = PATIENCE * bench.session.settings.answer_within;
+    let wait = |bench: &mut Bench, mut time: Duration| {
+        while !time.is_zero() && bench.session.is_serving() {
+            let step = time.min(Duration::from_millis(500));
+            bench.pass(step);
+            time -= step;
+            for ping in bench.sent.drain(..).collect::<Vec<_>>() {
+                bench.reply(&ping, 7, ErrorStatus::NO_ERROR);
+            }
+        }
+    };
+    for taken in &told[..2] {
+        wait(&mut bench, within - Duration::from_secs(1));
+        bench.reply(taken, 7, ErrorStatus::NO_ERROR);
+    }
+    wait(&mut bench, within - Duration::from_secs(1));
+    assert!(bench.session.is_serving());
+    wait(&mut bench, Duration::from_secs(2));
+    let lost = Output::Changed(Change::Lost(Reason::Timeout("a notification")));
+    assert!(bench.others().contains(&lost));
+}
+
+#[test]
 fn the_master_is_given_a_notification_more_for_each_that_it_takes_and_the_rest_at_the_end() {
     let mut bench = Bench::new();
     bench.open();

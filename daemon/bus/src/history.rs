@@ -121,7 +121,7 @@ impl FileSettings {
         // From the end, so that what is too old is not parsed: a daemon that starts wants to get on.
         let (mut events, mut passed_over) = (VecDeque::new(), 0);
         for path in [self.path.clone(), self.previous()] {
-            let text = match own_file::read(&path) {
+            let (text, whole) = match own_file::read(&path) {
                 Ok(file) => last_bytes(file, self.max_bytes)?,
                 Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
                 Err(e) => return Err(e),
@@ -136,19 +136,29 @@ impl FileSettings {
                     Ok(_) | Err(_) => passed_over += 1,
                 }
             }
+            if !whole {
+                // What is in the other one was before what was left out here.
+                break;
+            }
         }
         Ok(Recorded { events: events.into(), passed_over })
     }
 }
 
-/// The end of a file, of at most so many bytes: a larger one is not ours, and need not be read to its beginning.
-fn last_bytes(mut file: File, most: u64) -> io::Result<Vec<u8>> {
+/// The last lines of a file, of at most so many bytes together, and whether that is all: a larger one is of another
+/// `max_bytes`, or not ours, and need not be read to its beginning.
+fn last_bytes(mut file: File, most: u64) -> io::Result<(Vec<u8>, bool)> {
     let surplus = file.metadata()?.len().saturating_sub(most);
     file.seek(SeekFrom::Start(surplus))?;
     let mut text = Vec::new();
     // One that is written to meanwhile is not followed.
     file.take(most).read_to_end(&mut text)?;
-    Ok(text)
+    if surplus > 0 {
+        // The rest of a line.
+        let line = text.iter().position(|&byte| byte == b'\n').map_or(text.len(), |end| end + 1);
+        text.drain(..line);
+    }
+    Ok((text, surplus == 0))
 }
 
 /// Starts the thread that writes the history file from what `watcher` sees. It ends when the hub does; join it to

@@ -112,7 +112,10 @@ impl TrackFact {
                 }
             }
             Self::TrackerLeftOut { tracker, why, followers } => {
-                let left_out = LeftOut { why: why.clone(), followers: followers.clone(), changed: change };
+                let known = w.trackers.left_out.get(&tracker.name).filter(|known| known.why == *why);
+                // Who misses it may change; since when it is missed does not.
+                let changed = known.map_or(change, |known| known.changed);
+                let left_out = LeftOut { why: why.clone(), followers: followers.clone(), changed };
                 w.trackers.left_out.insert(tracker.name.clone(), left_out);
             }
             Self::TrackerUnconfigured { tracker } => {
@@ -196,7 +199,7 @@ impl TrackFact {
                 write!(
                     out,
                     "The kernel does not tell of processes here ({error}): those that are tracked are looked for \
-                     every {} ms",
+                     every {} ms, more rarely where very many run",
                     every.as_millis()
                 ),
             ),

@@ -4,7 +4,9 @@
 use std::time::{Duration, Instant};
 
 use keepwatch_bus::fact::{DaemonFact, LinkDownReason, LinkFact};
-use keepwatch_bus::{Bus, BusSettings, Event, EventId, Fact, FileSettings, Hub, Reader, World, history};
+use keepwatch_bus::{
+    Bus, BusSettings, Event, EventId, Fact, FileSettings, Hub, Reader, World, history, sample,
+};
 
 fn link_down(interface: &str) -> Fact {
     Fact::Link(LinkFact::LinkDown { interface: interface.into(), reason: LinkDownReason::NoCarrier })
@@ -157,7 +159,7 @@ fn what_somebody_else_wrote_into_the_file_neither_takes_long_nor_all_numbers() {
     std::fs::write(&file.path, text).unwrap();
     let recorded = file.load(10).unwrap();
     let ids: Vec<u64> = recorded.events.iter().map(|event| event.id.0).collect();
-    assert_eq!((ids, recorded.passed_over), (vec![1, 2, 3], 4));
+    assert_eq!((ids, recorded.passed_over), (vec![1, 2, 3], 3));
     run_with_file(&file, 1);
     assert_eq!(file.load(1).unwrap().events[0].id, EventId(4));
 }
@@ -173,6 +175,23 @@ fn a_torn_last_line_costs_that_line_alone() {
     let recorded = file.load(10).unwrap();
     let ids: Vec<u64> = recorded.events.iter().map(|event| event.id.0).collect();
     assert_eq!((ids, recorded.passed_over), (vec![1, 2, 3, 4], 1), "number 3 of the torn line is used again");
+}
+
+#[test]
+fn a_history_of_a_larger_bound_is_read_from_its_end_without_a_hole() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("history.jsonl");
+    let line = |id: u64| {
+        let fact = LinkFact::LinkUp { interface: "eth0".into(), index: 2 };
+        serde_json::to_string(&sample::event(id, None, fact)).unwrap() + "\n"
+    };
+    let text = |ids: std::ops::Range<u64>| ids.map(line).collect::<String>();
+    std::fs::write(&path, text(100..200)).unwrap();
+    std::fs::write(dir.path().join("history.jsonl.1"), text(1..100)).unwrap();
+    let file = FileSettings { path, max_bytes: text(150..200).len() as u64 + 5 };
+    let recorded = file.load(1000).unwrap();
+    let ids: Vec<u64> = recorded.events.iter().map(|event| event.id.0).collect();
+    assert_eq!((ids, recorded.passed_over), ((150..200).collect(), 0));
 }
 
 #[test]

@@ -32,13 +32,15 @@ pub(crate) struct Openings {
     watch: AsyncFd<OwnedFd>,
     rows: Vec<Row>,
     free: Vec<u32>,
+    /// Rises with each opening: what the kernel still says of another one in the same row is about nobody.
+    uses: u32,
     /// When each has had its time.
     limits: BTreeSet<(Instant, u32)>,
 }
 
 #[derive(Default)]
 struct Row {
-    /// Rises with each use: what the kernel still says of the one before it is about nobody.
+    /// Which one of all the openings it is, or was, used for.
     use_of_it: u32,
     opening: Option<Opening>,
 }
@@ -64,7 +66,7 @@ impl Openings {
     pub(crate) fn new() -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let watch = mailbox::watch(epoll.0.try_clone()?)?;
-        Ok(Self { epoll, watch, rows: Vec::new(), free: Vec::new(), limits: BTreeSet::new() })
+        Ok(Self { epoll, watch, rows: Vec::new(), free: Vec::new(), uses: 0, limits: BTreeSet::new() })
     }
 
     /// Begins one.
@@ -81,7 +83,8 @@ impl Openings {
         let Some(row) = self.rows.get_mut(number as usize) else {
             return Err(Outcome::NotRun("too many connections at once".to_owned()));
         };
-        row.use_of_it = row.use_of_it.wrapping_add(1);
+        self.uses = self.uses.wrapping_add(1);
+        row.use_of_it = self.uses;
         let name = u64::from(row.use_of_it) << 32 | u64::from(number);
         // Once: a child that has just been forked may hold the socket open when it is closed here.
         let event = EpollEvent::new(EpollFlags::EPOLLOUT | EpollFlags::EPOLLONESHOT, name);

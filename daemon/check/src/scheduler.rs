@@ -124,15 +124,16 @@ impl Flight {
     }
 
     /// Begins some of those that wait and have room; gives whether there are more, and who has ended already.
-    fn begin(&mut self) -> (bool, Option<(CheckerId, Finished)>) {
+    fn begin(&mut self) -> (bool, Vec<(CheckerId, Finished)>) {
+        let mut ended = Vec::new();
         for _ in 0..AT_A_TIME {
-            let Some(due) = self.room.next() else { return (false, None) };
+            let Some(due) = self.room.next() else { return (false, ended) };
             let id = due.id;
             match self.openings.as_mut().zip(due.probe.only_connects()) {
                 Some((openings, settings)) => {
                     if let Err(outcome) = openings.begin(id, settings) {
                         let finished = Finished { checked: outcome.into(), took: Duration::ZERO };
-                        return (true, Some((id, finished)));
+                        ended.push((id, finished));
                     }
                 }
                 None => {
@@ -140,13 +141,19 @@ impl Flight {
                 }
             }
         }
-        (true, None)
+        (true, ended)
     }
 
     /// When the first connection has had its time to open.
     fn deadline(&self) -> Option<Instant> {
         self.openings.as_ref().and_then(Openings::deadline)
     }
+}
+
+/// Waits so long. If there is more to do, it only lets others of this thread do theirs: a timer, even one of no time, ends
+/// with the next millisecond.
+async fn rest(more: bool, pause: Duration) {
+    if more { tokio::task::yield_now().await } else { sleep(pause).await }
 }
 
 /// Waits until there may be news of connections.
@@ -183,10 +190,7 @@ async fn run(
             openings.news(|(id, outcome, took)| conclude(id, Finished { checked: outcome.into(), took }));
         }
         let next = roster.deadline().into_iter().chain(flight.deadline()).min();
-        let pause = match more {
-            true => Duration::ZERO,
-            false => next.map_or(HEARTBEAT, |at| at.saturating_duration_since(Instant::now()).min(HEARTBEAT)),
-        };
+        let pause = next.map_or(HEARTBEAT, |at| at.saturating_duration_since(Instant::now()).min(HEARTBEAT));
         let Flight { room, tasks, of_tasks, openings } = &mut flight;
         let news = tokio::select! {
             order = orders.recv() => match order {
@@ -214,7 +218,7 @@ async fn run(
                 None => Vec::new(),
             },
             () = opens(openings.as_ref()) => Vec::new(),
-            () = sleep(pause) => Vec::new(),
+            () = rest(more, pause) => Vec::new(),
         };
         news.into_iter().for_each(tell);
     }

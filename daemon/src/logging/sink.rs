@@ -259,6 +259,14 @@ impl Sinks {
         Self(open(settings, false).0)
     }
 
+    /// The same for a process that may end before a worker could tell: what can't be opened is said in the others.
+    pub fn open_and_tell(settings: &LogSettings) -> Self {
+        let (sinks, complaints) = open(settings, false);
+        let mut sinks = Self(sinks);
+        complaints.into_iter().for_each(|why| sinks.now(Severity::Warning, why));
+        sinks
+    }
+
     /// Writes a line to every sink that would not make us wait.
     pub fn now(&mut self, severity: Severity, text: impl Into<String>) {
         let line = Line::now(severity, text);

@@ -176,7 +176,7 @@ fn read_at_start(settings: &Settings) -> Option<Accepted> {
     }
     if config.is_none() {
         // Not to the console: it has just been told.
-        let mut log = Sinks::open(&LogSettings { console: false, ..LogSettings::of(&settings.cli) });
+        let mut log = Sinks::open_and_tell(&LogSettings { console: false, ..LogSettings::of(&settings.cli) });
         diagnostics.render_short().take(TOLD).for_each(|line| log.now(log::Severity::Error, line));
     }
     config.map(|config| Accepted { config, files, diagnostics, misfits })

@@ -76,7 +76,10 @@ impl Machine {
     /// runs at once.
     pub(crate) fn after(before: &mut Self, settings: TrackScript, now: Instant) -> Self {
         before.retired = true;
-        let (level, decided, last) = (before.level, before.decided, before.last.clone());
+        let (decided, last) = (before.decided, before.last.clone());
+        // What was only assumed, and would not be now, is not known.
+        let assumed = !decided && !settings.init_fail;
+        let level = if assumed { Level::Undecided } else { before.level };
         Self { settings, level, against: 0, decided, running: None, last, due: now, retired: false }
     }
 

@@ -167,6 +167,8 @@ impl Node {
     pub fn patience(&self, link: LinkId) -> Option<Duration> {
         let backups =
             self.routers().filter(|router| router.link == link && router.state() == VrrpState::Backup);
+        // Who does not care about the interface takes over whatever it is told.
+        let backups = backups.filter(|router| !router.spec.dont_track_primary);
         backups.map(Router::patience).min()
     }
 

@@ -162,6 +162,8 @@ impl Turns {
         self.bounds.grace = self.bounds.grace.min(self.bounds.farewell / 8);
         // There is no time any more for those of one event to wait for each other.
         self.bounds.beside = Duration::ZERO;
+        // Who was asked to end with the longer grace is asked once more.
+        self.running.values_mut().for_each(|turn| turn.asked = None);
         self.alarms.extend(self.running.keys().flat_map(|ticket| [(now, *ticket), (impatient, *ticket)]));
     }
 
@@ -193,6 +195,9 @@ impl Turns {
         }
         while self.fresh.len() < self.bounds.beginning.max(1) || self.impatient.is_some() {
             let Some(subject) = self.ready.pop_front() else { break };
+            if self.impatient.is_some_and(|at| at <= now) {
+                acts.extend(self.skip_to_the_last(&subject).into_iter().map(Act::GiveUp));
+            }
             acts.extend(self.begin(&subject, now));
         }
         acts
@@ -261,18 +266,18 @@ impl Turns {
                 acts.push(Act::End(ticket, self.bounds.grace));
             }
         }
-        if end && self.impatient.is_some() {
-            acts.extend(self.skip_to_the_last(ticket).into_iter().map(Act::GiveUp));
+        if end
+            && self.impatient.is_some()
+            && let Some(subject) = self.running.get(&ticket).map(|turn| turn.order.subject.clone())
+        {
+            acts.extend(self.skip_to_the_last(&subject).into_iter().map(Act::GiveUp));
         }
         self.set_alarm(ticket, now);
     }
 
-    /// Of what waits behind a script, only what belongs to the last event stays: at a stop that is what tells of the stop.
-    fn skip_to_the_last(&mut self, ticket: Ticket) -> VecDeque<Order> {
-        let subject = self.running.get(&ticket).map(|turn| &turn.order.subject);
-        let Some(line) = subject.and_then(|subject| self.lines.get_mut(subject)) else {
-            return VecDeque::new();
-        };
+    /// Of what waits for a subject's turn, only what belongs to the last event stays: at a stop that is what tells of the stop.
+    fn skip_to_the_last(&mut self, subject: &Subject) -> VecDeque<Order> {
+        let Some(line) = self.lines.get_mut(subject) else { return VecDeque::new() };
         let Some(last) = line.waiting.back().map(|order| order.event) else { return VecDeque::new() };
         let (stay, skipped) =
             std::mem::take(&mut line.waiting).into_iter().partition(|order| order.event == last);

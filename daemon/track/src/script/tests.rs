@@ -98,4 +98,10 @@ fn what_a_reload_changed_stands_as_it_did_until_it_has_run_often_enough() {
     assert_eq!(after.ended(&run(0)).change.map(|change| change.level), Some(Level::Up));
     let mut young = Machine::new(settings(1, 1, false), now);
     assert_eq!(Machine::after(&mut young, settings(1, 1, false), now).level(), Level::Undecided);
+    // What `init_fail` assumed goes with it.
+    for (still, level) in [(true, Level::Down), (false, Level::Undecided)] {
+        let mut assumed = Machine::new(settings(1, 1, true), now);
+        assumed.start();
+        assert_eq!(Machine::after(&mut assumed, settings(1, 1, still), now).level(), level);
+    }
 }

@@ -234,12 +234,8 @@ impl Interfaces {
             // It will not come up again by itself.
             self.slow.forget(name);
         } else {
-            let patience = if self.slow.may_wait(name) {
-                let link = node.link(name);
-                node.patience(link)
-            } else {
-                None
-            };
+            let begins = self.slow.begins_to_wait(name, told, standing.state());
+            let patience = begins.then(|| node.link(name)).and_then(|link| node.patience(link));
             if self.slow.is_too_early(name, told, standing.state(), patience, now) {
                 return;
             }

@@ -73,9 +73,13 @@ impl Slow {
         }
     }
 
-    /// Whether there are delays for this interface.
-    pub(super) fn may_wait(&self, name: &Name) -> bool {
-        self.delays.contains_key(name)
+    /// Whether this interface has just gone down, and there is a delay until it counts: how long it may be down is to be
+    /// found out once, and then stands.
+    pub(super) fn begins_to_wait(&self, name: &Name, told: Option<LinkState>, state: LinkState) -> bool {
+        state == LinkState::Down
+            && told == Some(LinkState::Up)
+            && self.delays.contains_key(name)
+            && !self.waiting.contains_key(name)
     }
 
     /// Whether an interface that was told in one state must be in the other for a while yet. One that is as it was told

@@ -157,6 +157,36 @@ fn at_a_stop_those_that_hang_leave_time_for_the_last_ones() {
 }
 
 #[test]
+fn at_a_stop_who_was_asked_to_end_before_it_is_given_less_time() {
+    let (clock, mut begun) = (Clock(Instant::now()), Vec::new());
+    let bounds = Bounds::default();
+    let asked = bounds.time.as_secs_f64();
+    let mut turns = Turns::new(bounds);
+    turns.order(clock.at(0.0), order("A", "MASTER"));
+    turns.order(clock.at(0.0), order("A", "FAULT"));
+    acts(&mut turns, clock.at(0.0), &mut begun);
+    let first = acts(&mut turns, clock.at(asked), &mut begun);
+    assert!(first.contains(&"end 0 within 2000 ms".to_owned()), "{first:?}");
+    turns.stop(clock.at(asked + 0.5));
+    assert_eq!(acts(&mut turns, clock.at(asked + 0.5), &mut begun), ["end 0 within 125 ms"]);
+}
+
+#[test]
+fn at_a_stop_what_is_late_is_not_begun_when_the_last_one_waits_too() {
+    let (clock, mut begun) = (Clock(Instant::now()), Vec::new());
+    let mut turns = Turns::new(Bounds::default());
+    turns.order(clock.at(0.0), order("A", "MASTER"));
+    turns.order(clock.at(0.0), order("A", "FAULT"));
+    acts(&mut turns, clock.at(0.0), &mut begun);
+    turns.stop(clock.at(1.0));
+    assert_eq!(acts(&mut turns, clock.at(1.5), &mut begun), ["end 0 within 125 ms"]);
+    turns.order(clock.at(1.55), order("A", "STOP"));
+    turns.ended(begun[0]);
+    let late = acts(&mut turns, clock.at(1.6), &mut begun);
+    assert_eq!(late, ["give up INSTANCE A FAULT", "start INSTANCE A STOP"]);
+}
+
+#[test]
 fn at_a_stop_scripts_of_one_event_do_not_wait_for_each_other() {
     let (clock, mut begun) = (Clock(Instant::now()), Vec::new());
     let mut turns = Turns::new(Bounds::default());
