@@ -302,6 +302,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn checks_that_fail_at_once_hold_nobody_up() {
+        let (bus, _hub) = Hub::new(BusSettings::default()).unwrap();
+        let mut roster = Roster::new(bus, 1);
+        let start = Instant::now();
+        // None of these has an address to go out from.
+        let foreign = |number: u8| {
+            let mut definition = definition(([127, 0, 0, number], 9).into());
+            let CheckerKind::Tcp(check) = definition.checker.kind.clone() else { panic!("not a TCP_CHECK") };
+            let kind = CheckerKind::Tcp(Connection { bind_to: Some([192, 0, 2, 1].into()), ..check });
+            definition.checker = Checker { kind, ..Checker::clone(&definition.checker) }.into();
+            definition
+        };
+        roster.apply(start, (1..=40).map(foreign).collect(), Vec::new(), None);
+        let mut flight = Flight::new();
+        roster.due(start + Duration::from_secs(2)).into_iter().for_each(|due| flight.room.push(due));
+        let (more, ended) = flight.begin();
+        assert!(more && ended.len() == AT_A_TIME, "{more}, {}", ended.len());
+    }
+
+    #[tokio::test]
     async fn a_server_that_goes_and_comes_back_is_reported_over_the_channel() {
         let (bus, _hub) = Hub::new(BusSettings::default()).unwrap();
         let (checkers, mut health) = Checkers::start(bus, 1);
