@@ -247,7 +247,8 @@ fn short(host: &str) -> &str {
 fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     match name.trim() {
-        "" => "localhost".into(),
+        // The second is the kernel's own, of a host that nobody named.
+        "" | "(none)" => "localhost".into(),
         name => name.into(),
     }
 }

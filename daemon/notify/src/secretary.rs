@@ -45,6 +45,8 @@ struct Router {
 struct Service {
     alert: bool,
     alpha: bool,
+    /// What is said next of its quorum is how it starts.
+    starts: bool,
 }
 
 #[derive(Debug)]
@@ -129,7 +131,9 @@ impl Secretary {
             News::LowerPriorityHeard { .. } | News::PriorityChanged { .. } => Vec::new(),
             News::Checked { checker, up } => self.checked(checker, up).into_iter().collect(),
             News::ServiceConfigured { service, settings } => {
-                let known = Service { alert: settings.smtp_alert, alpha: settings.alpha };
+                // With `alpha` it starts with nobody, and what its servers' checks say is a change.
+                let starts = self.services.get(&service).map_or(!settings.alpha, |known| known.starts);
+                let known = Service { alert: settings.smtp_alert, alpha: settings.alpha, starts };
                 self.services.insert(service, known);
                 Vec::new()
             }
@@ -154,13 +158,17 @@ impl Secretary {
             }
             News::RealState { real, up } => self.real_changed(&real, up, cause, history),
             News::Quorum { service, up, quorum, hysteresis, weight } => {
-                let line = if up {
-                    let needed = u64::from(quorum) + u64::from(hysteresis);
-                    format!("Gained quorum {quorum}+{hysteresis}={needed} <= {weight}")
-                } else {
-                    let needed = i64::from(quorum) - i64::from(hysteresis);
-                    format!("Lost quorum {quorum}-{hysteresis}={needed} > {weight}")
+                let known = self.services.get_mut(&service);
+                let starts = known.is_some_and(|known| std::mem::take(&mut known.starts));
+                let (what, hysteresis_then) = match (up, starts) {
+                    (true, true) => ("Starting with quorum up", i64::from(hysteresis)),
+                    (true, false) => ("Gained quorum", i64::from(hysteresis)),
+                    (false, true) => ("Starting with quorum down", -i64::from(hysteresis)),
+                    (false, false) => ("Lost quorum", -i64::from(hysteresis)),
                 };
+                // The signs are those of keepalived's mails, whatever it is about: they are filtered by.
+                let needed = i64::from(quorum) + hysteresis_then;
+                let line = format!("{what} {quorum}+{hysteresis}={needed} <= {weight}");
                 let wanted = self.wants(&service);
                 wanted.then(|| service_words(&service, up_or_down(up), &line)).into_iter().collect()
             }

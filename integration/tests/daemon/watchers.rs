@@ -75,8 +75,8 @@ fn what_only_watches_may_fail() -> Result<()> {
     for line in [
         "http: 127.0.0.1:9165: ",
         "control socket: /proc/none/c.sock: ",
-        "history: /proc/none/h: ",
-        "log: log file",
+        "history: /proc/none/h can't be used: ",
+        "Log file: /proc/none/l can't be written: ",
     ] {
         daemon.wait_for_log(line, wait::LONG)?;
     }

@@ -200,10 +200,13 @@ fn with_alpha_the_first_success_is_news() {
 fn quorum_is_mailed_with_its_sum() {
     let mut desk = Desk::new();
     configure_service(&mut desk, false);
+    let gained = ServiceFact::QuorumGained { service: service(), quorum: 2, hysteresis: 1, weight: 3 };
+    let letters = desk.event(None, gained).1;
+    assert!(letters[0].body.starts_with("=> Starting with quorum up 2+1=3 <= 3 <=\n"));
     let lost = ServiceFact::QuorumLost { service: service(), quorum: 2, hysteresis: 1, weight: 0 };
     let letters = desk.event(None, lost).1;
     assert_eq!(letters[0].subject, "Virtualserver [10.10.10.2]:tcp:1358 - DOWN");
-    assert!(letters[0].body.starts_with("=> Lost quorum 2-1=1 > 0 <=\n"));
+    assert!(letters[0].body.starts_with("=> Lost quorum 2+1=1 <= 0 <=\n"));
     let gained = ServiceFact::QuorumGained { service: service(), quorum: 2, hysteresis: 1, weight: 3 };
     let letters = desk.event(None, gained).1;
     assert!(letters[0].body.starts_with("=> Gained quorum 2+1=3 <= 3 <=\n"));
