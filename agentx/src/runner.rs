@@ -108,8 +108,9 @@ impl Handle {
     }
 
     /// Waits for room for a notification, which there is as the master takes those before it; none when the session has
-    /// ended. Cancel-safe: for who has something else to do meanwhile. Without a master there is always room, and of more than [`MAX_WAITING_NOTIFICATIONS`] the oldest are lost:
-    /// who has more asks from [`Change::Serving`] on, until the session is lost.
+    /// ended. Cancel-safe: for who has something else to do meanwhile. Without a master there is always room, and of more
+    /// than [`MAX_WAITING_NOTIFICATIONS`] the oldest are lost: who has more asks from [`Change::Serving`] on, until the
+    /// session is lost.
     pub async fn room(&self) -> Option<Room<'_>> {
         self.notifications.reserve().await.ok().map(Room)
     }

@@ -5,6 +5,29 @@ use std::fmt::{self, Write};
 /// The virtual address of an [`Instance`] that says no other.
 pub const VIP: &str = "10.78.9.9";
 
+/// A virtual server at [`VIP`] with a sorry server (so that SNMP has the real servers from row 2 on) and two real servers on
+/// loopback, which are checked often: see [`WebServer::of_two`](crate::web::WebServer::of_two).
+pub const TWO_SERVERS: &str = "
+virtual_server 10.78.9.9 80 {
+    delay_loop 0.2
+    lvs_sched wrr
+    lvs_method NAT
+    protocol TCP
+    retry 1
+    delay_before_retry 0.1
+    warmup 0
+    sorry_server 127.0.0.9 8080
+    real_server 127.0.0.2 8080 {
+        weight 1
+        TCP_CHECK { connect_timeout 2 }
+    }
+    real_server 127.0.0.3 8080 {
+        weight 3
+        TCP_CHECK { connect_timeout 2 }
+    }
+}
+";
+
 /// One `vrrp_instance`, with what the tests most often need: `eth0`, virtual router 51, priority 100, the virtual
 /// address [`VIP`], version 2, one second. Prints as the block.
 #[derive(Debug, Clone)]

@@ -5,46 +5,21 @@ use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 use integration::{
-    Host, Instance, Lab, capture::now, keepwatchd::Keepwatchd, metronome::Metronome, pair::OURS, wait,
-    web::WebServer,
+    Host, Instance, Lab, capture::now, conf::TWO_SERVERS, keepwatchd::Keepwatchd, metronome::Metronome,
+    pair::OURS, wait, web::WebServer,
 };
 use keepwatch_ipvs::Kernel;
 use nix::sys::signal::Signal;
 
-const VIRTUAL_SERVER: &str = "
-virtual_server 10.78.9.9 80 {
-    delay_loop 0.2
-    lvs_sched wrr
-    lvs_method NAT
-    protocol TCP
-    retry 1
-    delay_before_retry 0.1
-    warmup 0
-    sorry_server 127.0.0.9 8080
-    real_server 127.0.0.2 8080 {
-        weight 1
-        TCP_CHECK { connect_timeout 2 }
-    }
-    real_server 127.0.0.3 8080 {
-        weight 3
-        TCP_CHECK { connect_timeout 2 }
-    }
-}
-";
-
-fn web(host: &Host, n: u8) -> Result<WebServer> {
-    WebServer::start(host, ([127, 0, 0, n], 8080).into(), "hello")
-}
-
 fn director(host: &Host, dataplane: &str) -> Result<Keepwatchd> {
-    Keepwatchd::on(host).config(VIRTUAL_SERVER).flags(&["--check", "--dataplane", dataplane]).start()
+    Keepwatchd::on(host).config(TWO_SERVERS).flags(&["--check", "--dataplane", dataplane]).start()
 }
 
 #[test]
 fn in_memory_servers_die_and_come_back_and_a_reload_raises_no_dead() -> Result<()> {
     let lab = Lab::new("dataplane-memory")?;
     let host = lab.host("director")?;
-    let (two, _three) = (web(&host, 2)?, web(&host, 3)?);
+    let (two, _three) = (WebServer::of_two(&host, 2)?, WebServer::of_two(&host, 3)?);
     let mut daemon = director(&host, "memory")?;
     daemon.wait_for_log("TCP connection to [127.0.0.2]:tcp:8080 success.")?;
     daemon.wait_for_log("TCP connection to [127.0.0.3]:tcp:8080 success.")?;
@@ -58,14 +33,14 @@ fn in_memory_servers_die_and_come_back_and_a_reload_raises_no_dead() -> Result<(
     )?;
 
     // Another weight for the one that lives: the dead one stays out.
-    fs::write(daemon.config_path(), VIRTUAL_SERVER.replace("weight 3", "weight 4"))?;
+    fs::write(daemon.config_path(), TWO_SERVERS.replace("weight 3", "weight 4"))?;
     daemon.process().signal(Signal::SIGHUP)?;
     daemon.wait_for_log("Changing weight from 3 to 4 for active service [127.0.0.3]:tcp:8080")?;
     let log = daemon.process().log();
     let raised = log.matches("Adding service [127.0.0.2]:tcp:8080").count();
     ensure!(raised == 1, "a dead server came back with the reload\n{log}");
 
-    let _two = web(&host, 2)?;
+    let _two = WebServer::of_two(&host, 2)?;
     let back = || daemon.process().log().matches("Adding service [127.0.0.2]:tcp:8080").count() == 2;
     wait::until("the server is back", wait::LONG, back)?;
     daemon.process().signal(Signal::SIGTERM)?;
@@ -93,9 +68,9 @@ fn in_order(all: &str, texts: &[&str]) -> Result<()> {
 fn a_server_that_nobody_checks_is_told_as_unchecked_everywhere() -> Result<()> {
     let lab = Lab::new("dataplane-unchecked")?;
     let host = lab.host("director")?;
-    let _three = web(&host, 3)?;
+    let _three = WebServer::of_two(&host, 3)?;
     // Two that have none, and one that has.
-    let config = VIRTUAL_SERVER
+    let config = TWO_SERVERS
         .replacen("TCP_CHECK { connect_timeout 2 }", "", 1)
         .replace("sorry_server 127.0.0.9 8080", "real_server 127.0.0.4 8080 {\n weight 1\n }");
     let daemon = Keepwatchd::on(&host).config(config).flags(&["--check", "--dataplane", "memory"]).start()?;
@@ -147,7 +122,7 @@ fn without_ipvs_nothing_is_told_as_done_and_everything_as_refused() -> Result<()
     const REASON: &str = "the kernel has no IPVS (module ip_vs)";
     let lab = Lab::new("dataplane-none")?;
     let host = lab.host("director")?;
-    let (two, _three) = (web(&host, 2)?, web(&host, 3)?);
+    let (two, _three) = (WebServer::of_two(&host, 2)?, WebServer::of_two(&host, 3)?);
     let daemon = director(&host, "ipvs")?;
     let refused = format!("IPVS refused to add VS [10.78.9.9]:tcp:80: {REASON}");
     daemon.wait_for_log(&refused)?;
@@ -178,7 +153,7 @@ fn without_ipvs_nothing_is_told_as_done_and_everything_as_refused() -> Result<()
     daemon.wait_for_log("TCP_CHECK on service [127.0.0.2]:tcp:8080 failed after 1 retries")?;
     let why = || daemon.answer(&["why", "127.0.0.2:8080"]).unwrap_or_default();
     wait::until("it is told as down", wait::LONG, || why().contains("is down"))?;
-    fs::write(daemon.config_path(), VIRTUAL_SERVER.replace("weight 3", "weight 4"))?;
+    fs::write(daemon.config_path(), TWO_SERVERS.replace("weight 3", "weight 4"))?;
     daemon.process().signal(Signal::SIGHUP)?;
     daemon.wait_for_log("Reloaded")?;
     wait::until("the reload came to the engine", wait::LONG, || {
@@ -201,14 +176,14 @@ fn a_call_that_the_kernel_does_not_return_from_is_told_of_and_holds_nothing_up()
     }
     let (lan, mut hosts) = Lab::new("dataplane-hung")?.routers(1)?;
     let (host, wire, machine) = (hosts.remove(0), lan.capture()?, Metronome::start()?);
-    let (two, _three) = (web(&host, 2)?, web(&host, 3)?);
+    let (two, _three) = (WebServer::of_two(&host, 2)?, WebServer::of_two(&host, 3)?);
     // The engine asks for the module, and waits until that was loaded.
     let gate = host.file("gate", "")?;
     let script = format!("#!/bin/sh\nwhile [ -e {} ]; do sleep 0.1; done\n", gate.display());
     let loader = host.file("modprobe", &script)?;
     fs::set_permissions(&loader, fs::Permissions::from_mode(0o755))?;
     let daemon = Keepwatchd::on(&host)
-        .config(Instance::new("VI_1").interval("0.5").version_3("") + VIRTUAL_SERVER)
+        .config(Instance::new("VI_1").interval("0.5").version_3("") + TWO_SERVERS)
         .flags(&["--dataplane", "ipvs"])
         .module_loader(loader)
         .start()?;
@@ -245,7 +220,7 @@ fn a_call_that_the_kernel_does_not_return_from_is_told_of_and_holds_nothing_up()
 fn in_shadow_it_says_what_it_would_do() -> Result<()> {
     let lab = Lab::new("dataplane-shadow")?;
     let host = lab.host("director")?;
-    let (two, three) = (web(&host, 2)?, web(&host, 3)?);
+    let (two, three) = (WebServer::of_two(&host, 2)?, WebServer::of_two(&host, 3)?);
     let daemon = director(&host, "shadow")?;
     daemon.wait_for_log("IPVS (shadow): would add service [10.78.9.9]:tcp:80 (wrr)")?;
     daemon.wait_for_log(

@@ -3,40 +3,14 @@
 
 use anyhow::{Context, Result, ensure};
 use integration::{
-    Host, Instance, Lab, conf, keepalived::Keepalived, keepwatchd::Keepwatchd, snmpd::Snmpd,
-    snmptrapd::Snmptrapd, wait, web::WebServer,
+    Instance, Lab, conf, keepalived::Keepalived, keepwatchd::Keepwatchd, snmpd::Snmpd, snmptrapd::Snmptrapd,
+    wait, web::WebServer,
 };
 use nix::sys::signal::Signal;
 
 const KEEPALIVED: &str = ".1.3.6.1.4.1.9586.100.5";
 const V2: &str = ".1.3.6.1.2.1.68";
 const V3: &str = ".1.3.6.1.2.1.207";
-
-/// A sorry server, and so real servers from row 2 on.
-const SERVERS: &str = "
-virtual_server 10.78.9.9 80 {
-    delay_loop 0.2
-    lvs_sched wrr
-    lvs_method NAT
-    protocol TCP
-    retry 1
-    delay_before_retry 0.1
-    warmup 0
-    sorry_server 127.0.0.9 8080
-    real_server 127.0.0.2 8080 {
-        weight 1
-        TCP_CHECK { connect_timeout 2 }
-    }
-    real_server 127.0.0.3 8080 {
-        weight 3
-        TCP_CHECK { connect_timeout 2 }
-    }
-}
-";
-
-fn web(host: &Host, n: u8) -> Result<WebServer> {
-    WebServer::start(host, ([127, 0, 0, n], 8080).into(), "hello")
-}
 
 /// The objects of a notification of KEEPALIVED-MIB below `keepalived`, but for the event's time and number.
 fn names(trap: &[String]) -> Vec<String> {
@@ -65,9 +39,9 @@ fn servers_and_quorum_are_told_and_weights_are_set() -> Result<()> {
     let host = Lab::new("snmp-director")?.host("director")?;
     let snmpd = Snmpd::start_with(&host, &format!("{}\n{}", Snmptrapd::SINK, Snmpd::WRITABLE))?;
     let receiver = Snmptrapd::start(&host)?;
-    let (two, three) = (web(&host, 2)?, web(&host, 3)?);
+    let (two, three) = (WebServer::of_two(&host, 2)?, WebServer::of_two(&host, 3)?);
     let global = format!("enable_snmp_checker\nenable_traps\nsnmp_socket unix:{}", snmpd.socket().display());
-    let text = conf::global_defs(2, &global) + SERVERS;
+    let text = conf::global_defs(2, &global) + conf::TWO_SERVERS;
     let mut we = Keepwatchd::on(&host).config(text).flags(&["--check", "--dataplane", "memory"]).start()?;
     let so_far = || receiver.traps().iter().filter_map(|trap| told(trap)).collect::<Vec<_>>();
     let tells = |story: &[&str]| {
@@ -83,7 +57,7 @@ fn servers_and_quorum_are_told_and_weights_are_set() -> Result<()> {
     tells(&["quorum 1", "7F 00 00 02 is 2"])?;
     drop(three);
     tells(&["quorum 1", "7F 00 00 02 is 2", "7F 00 00 03 is 2", "quorum 2"])?;
-    let _two = web(&host, 2)?;
+    let _two = WebServer::of_two(&host, 2)?;
     let mut story =
         vec!["quorum 1", "7F 00 00 02 is 2", "7F 00 00 03 is 2", "quorum 2", "7F 00 00 02 is 1", "quorum 1"];
     tells(&story)?;

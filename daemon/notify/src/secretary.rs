@@ -160,14 +160,15 @@ impl Secretary {
             News::Quorum { service, up, quorum, hysteresis, weight } => {
                 let known = self.services.get_mut(&service);
                 let starts = known.is_some_and(|known| std::mem::take(&mut known.starts));
-                let (what, hysteresis_then) = match (up, starts) {
-                    (true, true) => ("Starting with quorum up", i64::from(hysteresis)),
-                    (true, false) => ("Gained quorum", i64::from(hysteresis)),
-                    (false, true) => ("Starting with quorum down", -i64::from(hysteresis)),
-                    (false, false) => ("Lost quorum", -i64::from(hysteresis)),
+                let what = match (up, starts) {
+                    (true, true) => "Starting with quorum up",
+                    (true, false) => "Gained quorum",
+                    (false, true) => "Starting with quorum down",
+                    (false, false) => "Lost quorum",
                 };
+                let (quorum, hysteresis) = (i64::from(quorum), i64::from(hysteresis));
+                let needed = if up { quorum + hysteresis } else { quorum - hysteresis };
                 // The signs are those of keepalived's mails, whatever it is about: they are filtered by.
-                let needed = i64::from(quorum) + hysteresis_then;
                 let line = format!("{what} {quorum}+{hysteresis}={needed} <= {weight}");
                 let wanted = self.wants(&service);
                 wanted.then(|| service_words(&service, up_or_down(up), &line)).into_iter().collect()

@@ -21,6 +21,12 @@ pub struct WebServer {
 }
 
 impl WebServer {
+    /// Starts one for a real server of [`conf::TWO_SERVERS`](crate::conf::TWO_SERVERS), or its sorry server: of the address
+    /// 127.0.0.`n`.
+    pub fn of_two(host: &Host, n: u8) -> Result<Self> {
+        Self::start(host, ([127, 0, 0, n], 8080).into(), "hello")
+    }
+
     /// Answers every request at this address of `host` with `page`.
     pub fn start(host: &Host, at: SocketAddr, page: &str) -> Result<Self> {
         let page = Arc::<str>::from(page);
