@@ -1,10 +1,20 @@
-//! Gives back what a start or a reload needed of memory, once that has settled.
+//! Gives back what a start, a reload or a flood of events needed of memory, once that has settled.
 
+use std::time::Duration;
+
+use keepwatch_bus::Reader;
 use keepwatch_model::ProcessScheduling;
 use keepwatch_net::memory;
 use keepwatch_vrrp::runner::priority;
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
+
+/// How often it is looked how many events wait.
+const LOOK: Duration = Duration::from_secs(2);
+/// So many that wait are a flood: some megabytes.
+const FLOOD: usize = 8192;
+/// It is over when no more wait than do in an ordinary moment.
+const EBB: usize = 256;
 
 /// Whether it is planned, and how it is done.
 pub(super) struct Settled {
@@ -27,12 +37,36 @@ impl Settled {
         let scheduling = self.scheduling.clone();
         let later = async {
             sleep(memory::SETTLED_AFTER).await;
-            // It may take some milliseconds, where there is much of it. Without a thread it is left.
-            let _ = std::thread::Builder::new().name("memory".into()).spawn(move || {
-                priority::apply(&scheduling);
-                memory::give_back();
-            });
+            give_back(&scheduling);
         };
         self.planned = Some(tokio::spawn(later).abort_handle());
     }
+
+    /// Gives back what events took that waited because they came faster than they were told, whenever that is over. Until the
+    /// runtime ends.
+    pub(super) fn after_floods(&self, reader: Reader) {
+        let scheduling = self.scheduling.clone();
+        tokio::spawn(async move {
+            let mut flood = false;
+            loop {
+                sleep(LOOK).await;
+                let waiting = reader.waiting();
+                flood |= waiting >= FLOOD;
+                if flood && waiting <= EBB {
+                    flood = false;
+                    give_back(&scheduling);
+                }
+            }
+        });
+    }
+}
+
+/// It may take some milliseconds, where there is much of it. Without a thread it is left.
+fn give_back(scheduling: &ProcessScheduling) {
+    let scheduling = scheduling.clone();
+    let give = move || {
+        priority::apply(&scheduling);
+        memory::give_back();
+    };
+    let _ = std::thread::Builder::new().name("memory".into()).spawn(give);
 }

@@ -39,7 +39,7 @@ impl Office {
     fn with(settings: MailSettings, patience: Patience) -> Self {
         let (bus, mut hub) = Hub::new(BusSettings::default()).unwrap();
         let (sender, receiver) = watch::channel(Some(settings));
-        let (queue, reader) = (hub.deliver(), hub.reader());
+        let (queue, reader) = (hub.deliver("test", concerns), hub.reader());
         tokio::spawn(hub.run());
         let spool = (Spool::none(bus.downgrade()), None);
         let task = tokio::spawn(run(queue, receiver, reader.clone(), bus.downgrade(), patience, spool));
