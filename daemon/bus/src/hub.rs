@@ -2,7 +2,7 @@
 //!
 //! Publishers hold a [`Bus`]: an id from an atomic, two clock readings, one push; nothing there waits for anything.
 //! [`Hub::run`], one task on the ordinary runtime, takes each event, folds it into the world, keeps it in the
-//! history, counts it, and hands it on: losslessly to *delivering* consumers ([`Hub::deliver`]), through bounded
+//! history, counts it, and hands it on: in full to *delivering* consumers ([`Hub::deliver`]), through short
 //! queues to *watching* ones ([`Reader::watch`]). Readers hold a [`Reader`].
 
 use std::io;
@@ -205,9 +205,9 @@ impl Hub {
         Reader(self.shared.clone())
     }
 
-    /// A queue of every event that concerns it, from the start, in order, for a consumer that delivers (mail, traps). How much waits in it is
-    /// shown under `name`; should it ever be more than the start of the largest configuration ([`crate::delivery`]), what
-    /// is lost to the consumer is counted as missed, and told.
+    /// A queue of every event that concerns it, from the start, in order, for a consumer that delivers (mail, traps). How
+    /// much waits in it is shown under `name`; should it ever be more than the start of the largest configuration gives
+    /// ([`crate::delivery`]), what is lost to the consumer is counted as missed, and told.
     pub fn deliver(&mut self, name: &str, concerns: fn(&Fact) -> bool) -> Deliveries {
         let (name, counters) = (Name::from(name), &self.shared.counters);
         let (feed, deliveries) =

@@ -35,7 +35,7 @@ impl Settled {
             planned.abort();
         }
         let scheduling = self.scheduling.clone();
-        let later = async {
+        let later = async move {
             sleep(memory::SETTLED_AFTER).await;
             give_back(&scheduling);
         };
