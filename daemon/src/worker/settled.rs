@@ -13,8 +13,10 @@ use tokio::time::sleep;
 const LOOK: Duration = Duration::from_secs(2);
 /// So many that wait are a flood: some megabytes.
 const FLOOD: usize = 8192;
-/// It is over when no more wait than do in an ordinary moment.
+/// It is over when no more wait than do in an ordinary moment, and that for so many looks: a machine that is still short of time
+/// could keep whoever gives back from going on, while others need the heap.
 const EBB: usize = 256;
+const CALM: u32 = 4;
 
 /// Whether it is planned, and how it is done.
 pub(super) struct Settled {
@@ -47,12 +49,13 @@ impl Settled {
     pub(super) fn after_floods(&self, reader: Reader) {
         let scheduling = self.scheduling.clone();
         tokio::spawn(async move {
-            let mut flood = false;
+            let (mut flood, mut calm) = (false, 0);
             loop {
                 sleep(LOOK).await;
                 let waiting = reader.waiting();
                 flood |= waiting >= FLOOD;
-                if flood && waiting <= EBB {
+                calm = if waiting <= EBB { calm + 1 } else { 0 };
+                if flood && calm >= CALM {
                     flood = false;
                     give_back(&scheduling);
                 }

@@ -145,7 +145,7 @@ async fn notifications_wait_for_a_master_that_is_away_and_when_it_goes() {
     drop(master);
     told_lost(3).await;
     happens(1000);
-    drop(sender);
+    drop(feed);
     timeout(SOON, agent).await.unwrap().unwrap().unwrap();
     assert_eq!(counts(), (2000, 1000));
     drop(settings);

@@ -1,6 +1,8 @@
+use std::sync::Arc;
+
 use keepwatch_bus::fact::{ConsumerFact, DaemonFact, VrrpFact};
 use keepwatch_bus::subject::VrrpState;
-use keepwatch_bus::{Bus, BusSettings, Configured, EventId, Hub, sample};
+use keepwatch_bus::{Bus, BusSettings, Configured, Event, EventId, Hub, sample};
 use keepwatch_model::SyncGroup;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
