@@ -62,7 +62,7 @@ fn collect(reader: &Reader, format: Format) -> Families {
         after.store(rest.len(), Relaxed);
     };
     let servers = thread::scope(|scope| {
-        let scraper = || thread::Builder::new().name("scrape".into()).spawn_scoped(scope, &servers).ok();
+        let scraper = || thread::Builder::new().name("scrape".into()).spawn_scoped(scope, servers).ok();
         let running = are_many(&reader.world()).then(scraper).flatten();
         others(&mut families, &mut rest);
         running.and_then(|running| running.join().ok())
