@@ -11,16 +11,21 @@ use std::time::Duration;
 /// become master.
 pub const SETTLED_AFTER: Duration = Duration::from_secs(5);
 
-/// Gives back what is not needed now: free pages of the heap, and the pages of this program's own text, of which those come
-/// back that are still used. They are clean and stay where all programs' files are kept, so that this costs no read from a
-/// disk, unless the kernel has given the room to somebody else, which it might have done before as well. Where memory is
-/// locked (`vrrp_no_swap`) all text stays. The threads go on meanwhile; who allocates may wait for a moment.
-pub fn give_back() {
+/// Gives back free pages of the heap. The threads go on meanwhile; who allocates may wait for a moment.
+pub fn give_heap_back() {
     #[cfg(target_env = "gnu")]
     // SAFETY: it may be called at any time; what is in use is left alone.
     unsafe {
         libc::malloc_trim(0);
     }
+}
+
+/// Gives back what is not needed now: free pages of the heap, and the pages of this program's own text, of which those come
+/// back that are still used. They are clean and stay where all programs' files are kept, so that this costs no read from a
+/// disk, unless the kernel has given the room to somebody else, which it might have done before as well. Where memory is
+/// locked (`vrrp_no_swap`) all text stays. The threads go on meanwhile; who allocates may wait for a moment.
+pub fn give_back() {
+    give_heap_back();
     let Ok(maps) = fs::read_to_string("/proc/self/maps") else { return };
     for range in text(&maps, give_back as fn() as usize) {
         let length = range.end - range.start;

@@ -39,7 +39,7 @@ impl Settled {
         let scheduling = self.scheduling.clone();
         let later = async move {
             sleep(memory::SETTLED_AFTER).await;
-            give_back(&scheduling);
+            aside(&scheduling, memory::give_back);
         };
         self.planned = Some(tokio::spawn(later).abort_handle());
     }
@@ -57,7 +57,8 @@ impl Settled {
                 calm = if waiting <= EBB { calm + 1 } else { 0 };
                 if flood && calm >= CALM {
                     flood = false;
-                    give_back(&scheduling);
+                    // All text that is there is in use just now.
+                    aside(&scheduling, memory::give_heap_back);
                 }
             }
         });
@@ -65,11 +66,11 @@ impl Settled {
 }
 
 /// It may take some milliseconds, where there is much of it. Without a thread it is left.
-fn give_back(scheduling: &ProcessScheduling) {
+fn aside(scheduling: &ProcessScheduling, give_back: fn()) {
     let scheduling = scheduling.clone();
     let give = move || {
         priority::apply(&scheduling);
-        memory::give_back();
+        give_back();
     };
     let _ = std::thread::Builder::new().name("memory".into()).spawn(give);
 }
