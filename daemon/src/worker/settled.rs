@@ -3,12 +3,11 @@
 use keepwatch_model::ProcessScheduling;
 use keepwatch_net::memory;
 use keepwatch_vrrp::runner::priority;
-use tokio::task::AbortHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 
 /// Whether it is planned, and how it is done.
 pub(super) struct Settled {
-    planned: Option<AbortHandle>,
+    planned: Option<Instant>,
     scheduling: ProcessScheduling,
 }
 
@@ -19,20 +18,28 @@ impl Settled {
         Self { planned: None, scheduling }
     }
 
-    /// Something has begun that takes memory for a while: gives that back later. To be called on a runtime.
+    /// Something has begun that takes memory for a while: that is given back later.
     pub(super) fn soon(&mut self) {
-        if let Some(planned) = self.planned.take() {
-            planned.abort();
+        self.planned = Some(Instant::now() + memory::SETTLED_AFTER);
+    }
+
+    /// Waits until something is to be given back.
+    pub(super) async fn due(&self) {
+        match self.planned {
+            Some(at) => sleep_until(at).await,
+            None => std::future::pending().await,
         }
+    }
+
+    /// Gives it back. To be called on the thread that has started everything.
+    pub(super) fn give_back(&mut self) {
+        self.planned = None;
         let scheduling = self.scheduling.clone();
-        let later = async {
-            sleep(memory::SETTLED_AFTER).await;
-            // It may take some milliseconds, where there is much of it. Without a thread it is left.
-            let _ = std::thread::Builder::new().name("memory".into()).spawn(move || {
-                priority::apply(&scheduling);
-                memory::give_back();
-            });
-        };
-        self.planned = Some(tokio::spawn(later).abort_handle());
+        // It may take some milliseconds, where there is much of it. Without a thread it is left.
+        let _ = std::thread::Builder::new().name("memory".into()).spawn(move || {
+            priority::apply(&scheduling);
+            memory::give_back();
+        });
+        memory::give_back_stack();
     }
 }
