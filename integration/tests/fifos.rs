@@ -483,6 +483,48 @@ fn a_reload_replaces_the_reader_and_the_last_one_reads_to_the_end() -> Result<()
     Ok(())
 }
 
+/// A FIFO of servers has its script as well, and one of both may have one.
+#[test]
+fn the_scripts_of_the_other_fifos_get_their_paths_and_are_replaced_at_a_reload() -> Result<()> {
+    let (_lan, mut hosts) = Lab::new("fifo-lvs")?.routers(1)?;
+    let host = hosts.remove(0);
+    let (script, notes) = noting_reader(&host)?;
+    let at = |name: &str| host.directory().join(name).display().to_string();
+    let global = format!(
+        "lvs_notify_fifo {}\nlvs_notify_fifo_script \"{script} lvs\"\nnotify_fifo {}\nnotify_fifo_script \"{script} both\"",
+        at("lvs"),
+        at("both")
+    );
+    let server = conf::virtual_server("real_server 127.0.0.1 8081 {\n }\n");
+    let config = Instance::new("VI_1").interval("0.1").version_3(&global) + &server;
+    let mut director = Keepwatchd::on(&host).config(config).flags(&["--dataplane", "memory"]).start()?;
+    let text = || fs::read_to_string(&notes).unwrap_or_default();
+    // Who reads, by the first of its words: its number.
+    let readers = |word: &str| -> Vec<String> {
+        let begins = format!(" begins {word} {}", at(word));
+        text().lines().filter_map(|line| line.strip_suffix(&begins)).map(str::to_owned).collect()
+    };
+    let has = |reader: &str, line: &str| text().lines().any(|noted| noted == format!("{reader} {line}"));
+    let until = |what: &str, holds: &dyn Fn() -> bool| {
+        wait::until(what, wait::LONG, holds)
+            .with_context(|| format!("{}\n{}", text(), director.process().log()))
+    };
+    let (up, master) = ("VS [10.78.9.9]:tcp:80 UP", r#"INSTANCE "VI_1" MASTER 100"#);
+    let first = |word: &str| readers(word).first().cloned().unwrap_or_default();
+    until("each has the lines that are its own", &|| {
+        has(&first("lvs"), up) && has(&first("both"), up) && has(&first("both"), master)
+    })?;
+    ensure!(!has(&first("lvs"), master), "{}", text());
+    director.process().signal(Signal::SIGHUP)?;
+    until("both are replaced", &|| {
+        ["lvs", "both"].iter().all(|word| readers(word).len() == 2 && has(&first(word), "asked"))
+    })?;
+    director.process_mut().stop(wait::LONG)?;
+    let last = readers("both").pop().unwrap_or_default();
+    ensure!(has(&last, r#"INSTANCE "VI_1" STOP 100"#) && has(&last, "asked"), "{}", text());
+    Ok(())
+}
+
 /// As 2.4.3 writes them, without its NUL bytes: only that one begins with `rs_init_notifies`, and what a reload takes
 /// away.
 #[test]

@@ -121,6 +121,44 @@ fn syslog_gets_the_facility_that_was_asked_for() -> Result<()> {
     Ok(())
 }
 
+/// As the flags of keepalived of the same letters.
+#[test]
+fn g_adds_a_file_and_the_large_one_takes_syslog_away() -> Result<()> {
+    let (host, _) = hosts("log-g")?;
+    let none = directory(&host, "journal", "/run/systemd/journal")?;
+    let devices = directory(&host, "dev", "/dev")?;
+    for device in ["null", "urandom"] {
+        fs::write(devices.join(device), "")?;
+    }
+    let syslog = Daemon::at(&devices.join("log"))?;
+    let file = host.directory().join("own.log");
+    let entering = "(VI_1) Entering MASTER STATE";
+    for large in [false, true] {
+        let before = syslog.all().len();
+        let director = director(&host)
+            .flags(if large { &["-G"] } else { &[] })
+            .flag("-g")
+            .flag(file.to_string_lossy())
+            .shows(&none, "/run/systemd/journal")
+            .shows("/dev/null", devices.join("null"))
+            .shows("/dev/urandom", devices.join("urandom"))
+            .shows(&devices, "/dev")
+            .start()?;
+        let count = if large { 2 } else { 1 };
+        wait::until("the file has the line, after those of the run before", wait::LONG, || {
+            fs::read_to_string(&file).is_ok_and(|text| text.matches(entering).count() == count)
+        })
+        .with_context(|| director.process().log())?;
+        if large {
+            drop(director);
+            ensure!(syslog.all().len() == before, "{:#?}", syslog.all());
+        } else {
+            syslog.wait_for(entering)?;
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn lines_of_json_are_objects_on_the_console_and_in_the_file() -> Result<()> {
     let (host, _) = hosts("log-json")?;

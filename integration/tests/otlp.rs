@@ -399,3 +399,44 @@ fn a_reload_moves_it_and_disabled_is_disabled() -> Result<()> {
     )?;
     wait::until("nothing is counted of it", wait::LONG, || counted().is_none())
 }
+
+#[test]
+fn the_sampler_decides_which_chains_are_traces_and_takes_no_record_away() -> Result<()> {
+    let host = host("otlp-sampler")?;
+    let entering = |log: &LogRecord| {
+        let body = log.body.as_ref().and_then(|body| body.value.as_ref());
+        body == Some(&Value::StringValue("(VI_1) Entering MASTER STATE".into()))
+    };
+    for (sampler, argument, traced) in
+        [("always_off", "", false), ("traceidratio", "0", false), ("parentbased_traceidratio", "1", true)]
+    {
+        let collector = Receiver::start(&host, COLLECTOR.parse()?)?;
+        let mut director = director(&host, "endpoint http://127.0.0.1:4318")
+            .variable("OTEL_TRACES_SAMPLER", sampler)
+            .variable("OTEL_TRACES_SAMPLER_ARG", argument)
+            .start()?;
+        let seen = || Seen::of(&collector.taken()).unwrap_or_default();
+        wait::until("the collector has the record", wait::LONG, || seen().logs.iter().any(entering))
+            .with_context(|| director.process().log())?;
+        // What happens at the very end arrives too, so that whatever is to come has come then.
+        director.process_mut().stop(wait::LONG)?;
+        assert_eq!(seen().entering("MASTER").is_some(), traced, "{sampler} {argument}");
+        assert_eq!(seen().spans.is_empty(), !traced, "{sampler} {argument}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_variable_says_how_long_a_collector_is_waited_for() -> Result<()> {
+    let host = host("otlp-timeout")?;
+    // The kernel accepts, nobody reads. Without the variable it would be waited for as long as the file says.
+    let _silent = host.listen(COLLECTOR.parse()?)?;
+    let began = std::time::Instant::now();
+    let director = director(&host, "endpoint http://127.0.0.1:4318\n timeout 60")
+        .variable("OTEL_EXPORTER_OTLP_TIMEOUT", "300")
+        .start()?;
+    director.wait_for_log("otlp traces: not delivered")?;
+    director.wait_for_log("no answer in time")?;
+    ensure!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    Ok(())
+}

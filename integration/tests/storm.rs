@@ -151,6 +151,9 @@ fn a_storm_of_an_hour_is_told_whole_and_costs_no_memory() -> Result<()> {
         if round == rounds / 3 {
             before = size();
         }
+        if round % 60 == 59 {
+            println!("round {round}: {} KiB, {} events wait", size(), books::waiting(&daemon)?);
+        }
     }
     println!("{rounds} rounds in {:.1} s", begun.elapsed().as_secs_f64());
     scene.no_gap(since, &machine)?;
@@ -174,10 +177,15 @@ fn a_storm_of_an_hour_is_told_whole_and_costs_no_memory() -> Result<()> {
         }
     })
     .with_context(|| wrong)?;
-    let after = size();
+    // In a short run some of what is bounded still fills. What events took that waited on a busy machine is given back when
+    // that is over.
+    let (mut after, bound) = (0, before + before / 4 + 4096);
+    wait::until("memory is given back", wait::LONG, || {
+        after = size();
+        after < bound
+    })
+    .with_context(|| format!("memory grew from {before} to {after} KiB"))?;
     println!("memory (PSS): {before} KiB after a third, {after} KiB at the end");
-    // In a short run some of what is bounded still fills.
-    ensure!(after < before + before / 4 + 4096, "memory grew from {before} to {after} KiB");
     let late = books.sum("keepwatch_vrrp_adverts_late_total")?;
     let bound = Duration::from_millis(50);
     ensure!(late == 0.0 || machine.worst() > bound / 2, "{late} adverts were late");

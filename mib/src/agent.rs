@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use keepwatch_bus::counters::{DeliveryCounters, SNMP_TRAPS};
 use keepwatch_bus::fact::{ConsumerFact, ManagerSet};
-use keepwatch_bus::{Event, EventId, Reader, WeakBus};
+use keepwatch_bus::{Deliveries, Event, EventId, Reader, WeakBus};
 use keepwatch_model::Config;
 use snmp_agentx::address::AddressError;
 use snmp_agentx::{Address, Change, Handle, Room, Subagent, Subtree, VarBind, oid};
@@ -82,7 +82,7 @@ pub async fn run(
     mut settings: watch::Receiver<Option<Settings>>,
     reader: Reader,
     bus: WeakBus,
-    mut events: mpsc::UnboundedReceiver<Arc<Event>>,
+    mut events: Deliveries,
     asked: mpsc::UnboundedSender<SetRequest>,
 ) -> io::Result<()> {
     loop {
@@ -109,10 +109,7 @@ enum Ended {
 }
 
 /// Lets events pass until there is something to serve.
-async fn rest(
-    settings: &mut watch::Receiver<Option<Settings>>,
-    events: &mut mpsc::UnboundedReceiver<Arc<Event>>,
-) -> Ended {
+async fn rest(settings: &mut watch::Receiver<Option<Settings>>, events: &mut Deliveries) -> Ended {
     loop {
         tokio::select! {
             changed = settings.changed() => match changed {
@@ -133,7 +130,7 @@ async fn serve(
     settings: &mut watch::Receiver<Option<Settings>>,
     reader: &Reader,
     bus: &WeakBus,
-    events: &mut mpsc::UnboundedReceiver<Arc<Event>>,
+    events: &mut Deliveries,
     asked: &mpsc::UnboundedSender<SetRequest>,
 ) -> io::Result<Ended> {
     let (asked, sets, socket) = (asked.clone(), bus.clone(), wanted.master.to_string());

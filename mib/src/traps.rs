@@ -64,6 +64,27 @@ fn initial(settings: &keepwatch_model::Instance) -> VrrpState {
     VrrpState::from(settings.state)
 }
 
+/// Whether notifications follow from it, or it is to be known for them.
+pub fn concern(fact: &Fact) -> bool {
+    matches!(
+        fact,
+        Fact::Vrrp(
+            VrrpFact::StateChanged { .. }
+                | VrrpFact::GroupStateChanged { .. }
+                | VrrpFact::AdvertRejected { .. }
+                | VrrpFact::InstanceConfigured { .. }
+                | VrrpFact::InstanceUnconfigured { .. }
+                | VrrpFact::InstanceRenamed { .. }
+        ) | Fact::Service(
+            ServiceFact::RealServerUp { .. }
+                | ServiceFact::RealServerDown { .. }
+                | ServiceFact::QuorumGained { .. }
+                | ServiceFact::QuorumLost { .. }
+                | ServiceFact::VirtualServerRemoved { .. }
+        )
+    )
+}
+
 /// The notifications for an event, in the order in which they are to be sent: of the parts that are served.
 pub fn notifications(event: &Event, view: View<'_>, parts: Parts, routers: &Routers) -> Vec<Vec<VarBind>> {
     let mut all = match &event.fact {

@@ -53,6 +53,11 @@ impl Gauge {
         self.0.store(value, Ordering::Relaxed);
     }
 
+    /// Adds to it.
+    pub fn add(&self, n: i64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
     /// The number now.
     pub fn get(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
@@ -336,7 +341,9 @@ pub struct Counters {
     pub events: Family<&'static str, Noted>,
     /// What else is counted of events.
     pub tallies: Tallies,
-    /// Events missed, by watching consumer.
+    /// Events that wait, by delivering consumer.
+    pub waiting: Family<Name, Gauge>,
+    /// Events missed, by consumer.
     pub missed: Family<Name, Counter>,
 }
 

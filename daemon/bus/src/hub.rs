@@ -2,7 +2,7 @@
 //!
 //! Publishers hold a [`Bus`]: an id from an atomic, two clock readings, one push; nothing there waits for anything.
 //! [`Hub::run`], one task on the ordinary runtime, takes each event, folds it into the world, keeps it in the
-//! history, counts it, and hands it on: losslessly to *delivering* consumers ([`Hub::deliver`]), through bounded
+//! history, counts it, and hands it on: in full to *delivering* consumers ([`Hub::deliver`]), through short
 //! queues to *watching* ones ([`Reader::watch`]). Readers hold a [`Reader`].
 
 use std::io;
@@ -13,17 +13,22 @@ use std::time::Duration;
 use jiff::Timestamp;
 use nix::time::{ClockId, clock_gettime};
 use parking_lot::{RwLock, RwLockReadGuard};
-use tokio::sync::mpsc;
 
 use crate::counters::Counters;
+use crate::delivery::{Deliveries, Fed, Feed, MOST};
 use crate::event::{Event, EventId};
-use crate::fact::Fact;
+use crate::fact::{ConsumerFact, Fact};
 use crate::history::History;
 use crate::mailbox::{Receiver, Sender, WeakSender, mailbox};
 use crate::subject::Name;
 use crate::tally::Tally;
 use crate::watcher::{Watcher, Watchers};
 use crate::world::World;
+
+/// Events that the hub takes in one turn: a storm must not starve the runtime's other tasks. These are more than consumers
+/// take in one, so that on a machine which is short of time what waits does so in their queues, which are bounded, and not
+/// before the world, which has no bound: publishers never wait.
+const IN_A_TURN: u32 = 2048;
 
 /// Sizes of the bus.
 #[derive(Clone, Debug)]
@@ -132,6 +137,13 @@ impl Reader {
         self.0.queue.len()
     }
 
+    /// The same, and what waits for those that deliver: the longest of their queues.
+    pub fn waiting(&self) -> usize {
+        let queues = self.counters().waiting.all();
+        let longest = queues.iter().map(|(_, waiting)| waiting.get()).max().unwrap_or(0);
+        self.backlog() + usize::try_from(longest).unwrap_or(0)
+    }
+
     /// How long ago the hub went round last; it does so at least twice a second. Nothing before it has begun.
     pub fn still(&self) -> Duration {
         match self.0.turned.load(Ordering::Relaxed) {
@@ -151,7 +163,9 @@ impl Reader {
 pub struct Hub {
     queue: Receiver<Event>,
     shared: Arc<Shared>,
-    delivering: Vec<mpsc::UnboundedSender<Arc<Event>>>,
+    delivering: Vec<(Name, Feed)>,
+    /// To tell of a consumer that can't keep up.
+    bus: WeakBus,
     beat: Arc<AtomicU64>,
     tally: Tally,
 }
@@ -174,9 +188,16 @@ impl Hub {
             queue: sender.downgrade(),
             turned: AtomicU64::new(0),
         });
-        let hub =
-            Self { queue, shared, delivering: Vec::new(), beat: Arc::default(), tally: Tally::default() };
-        Ok((Bus { next: Arc::new(next.into()), queue: sender }, hub))
+        let bus = Bus { next: Arc::new(next.into()), queue: sender };
+        let hub = Self {
+            queue,
+            shared,
+            delivering: Vec::new(),
+            bus: bus.downgrade(),
+            beat: Arc::default(),
+            tally: Tally::default(),
+        };
+        Ok((bus, hub))
     }
 
     /// Read access.
@@ -184,11 +205,15 @@ impl Hub {
         Reader(self.shared.clone())
     }
 
-    /// A lossless queue of every event from the start, in order, for a consumer that delivers (mail, traps).
-    pub fn deliver(&mut self) -> mpsc::UnboundedReceiver<Arc<Event>> {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        self.delivering.push(sender);
-        receiver
+    /// A queue of every event that concerns it, from the start, in order, for a consumer that delivers (mail, traps). How
+    /// much waits in it is shown under `name`; should it ever be more than the start of the largest configuration gives
+    /// ([`crate::delivery`]), what is lost to the consumer is counted as missed, and told.
+    pub fn deliver(&mut self, name: &str, concerns: fn(&Fact) -> bool) -> Deliveries {
+        let (name, counters) = (Name::from(name), &self.shared.counters);
+        let (feed, deliveries) =
+            Feed::new(MOST, concerns, counters.waiting.resolve(&name), counters.missed.resolve(&name));
+        self.delivering.push((name, feed));
+        deliveries
     }
 
     /// Rises with each turn of the hub, at least twice a second: a supervisor's proof of life.
@@ -208,8 +233,7 @@ impl Hub {
             };
             let Ok(Some(event)) = received else { break };
             self.handle(event);
-            // A storm of events must not starve the runtime's other tasks.
-            for _ in 0..256 {
+            for _ in 1..IN_A_TURN {
                 let Some(event) = self.queue.try_recv() else { break };
                 self.handle(event);
             }
@@ -227,7 +251,27 @@ impl Hub {
         self.tally.take(&event, &world, &self.shared.history.read(), &counters.tallies);
         let event = Arc::new(event);
         self.shared.history.write().push(event.clone());
-        self.delivering.retain(|consumer| consumer.send(event.clone()).is_ok());
+        let bus = &self.bus;
+        self.delivering.retain_mut(|(name, feed)| {
+            let fed = feed.send(&event);
+            tell_of(bus, name, fed);
+            fed != Fed::Gone
+        });
         self.shared.watchers.tell(&event);
     }
+}
+
+/// Says that a consumer misses events, or does so no longer.
+fn tell_of(bus: &WeakBus, name: &Name, fed: Fed) {
+    let consumer = name.clone();
+    let fact = match fed {
+        Fed::Taken | Fed::Lost | Fed::Gone => return,
+        Fed::LostFirst => ConsumerFact::DeliveryInterrupted {
+            consumer,
+            error: "events come faster than it takes them".into(),
+            waiting: u32::try_from(MOST).unwrap_or(u32::MAX),
+        },
+        Fed::TakenAfter(lost, stood) => ConsumerFact::DeliveryResumed { consumer, lost, stood },
+    };
+    bus.publish(None, fact);
 }

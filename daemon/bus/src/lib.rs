@@ -4,7 +4,7 @@
 //! A publisher (VRRP, a checker, the IPVS engine) calls [`Bus::publish`] with a [`Fact`] and the event that led to
 //! it, and gets the new [`EventId`] back at once, so that chains of causes form by themselves. The [`Hub`] folds each
 //! [`Event`] into the [`World`], keeps it in the [`History`], counts it and hands it on. Consumers hold a [`Reader`]
-//! (world, history, [`Counters`], [`Watcher`]s) or a lossless queue from [`Hub::deliver`].
+//! (world, history, [`Counters`], [`Watcher`]s) or a queue of every event from [`Hub::deliver`].
 //!
 //! | module | what |
 //! |---|---|
@@ -15,6 +15,7 @@
 //! | [`counters`] | atomics that every exporter reads |
 //! | [`histogram`], [`times`], [`tally`] | those of them that are more than a number: how long, by whom, and for which event |
 //! | [`beat`] | how a loop shows that it lives |
+//! | [`delivery`] | the queue of a consumer that delivers |
 //! | [`history`] | the last events, in memory and in a bounded file |
 //! | [`line`](mod@line) | a fact as a line of the log ([`Event::line`]) |
 //! | [`local_time`] | the host's time zone |
@@ -28,6 +29,7 @@ pub mod configured;
 mod consumer;
 pub mod counters;
 mod daemon;
+pub mod delivery;
 mod event;
 pub mod fact;
 mod health;
@@ -55,6 +57,7 @@ pub mod world;
 
 pub use configured::{Configured, Process};
 pub use counters::Counters;
+pub use delivery::Deliveries;
 pub use event::{Event, EventId};
 pub use fact::Fact;
 pub use health::Health;

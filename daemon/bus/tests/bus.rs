@@ -56,7 +56,7 @@ fn a_watcher_that_never_reads_costs_the_publisher_nothing_and_learns_how_much_it
 fn a_delivering_consumer_gets_everything_in_order() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (bus, mut hub) = Hub::new(BusSettings { ring: 1, history: 1, earlier: Vec::new() }).unwrap();
-    let mut queue = hub.deliver();
+    let mut queue = hub.deliver("test", |_| true);
     for _ in 0..10_000 {
         bus.publish(None, link_down("eth0"));
     }

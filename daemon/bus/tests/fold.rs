@@ -346,7 +346,7 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (bus, mut hub) = Hub::new(BusSettings::default()).unwrap();
-        let (reader, mut recorded) = (hub.reader(), hub.deliver());
+        let (reader, mut recorded) = (hub.reader(), hub.deliver("test", |_| true));
         for (fact, cause) in facts {
             bus.publish(cause.map(EventId), fact);
         }

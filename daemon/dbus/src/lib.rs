@@ -22,7 +22,7 @@ mod routers;
 pub mod service;
 
 pub use names::Names;
-pub use service::run;
+pub use service::{concerns, run};
 
 use keepwatch_bus::EventId;
 use keepwatch_model::Name;

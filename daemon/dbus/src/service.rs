@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
 use keepwatch_bus::fact::{ConsumerFact, DaemonFact, VrrpFact};
 use keepwatch_bus::pause::Pauses;
 use keepwatch_bus::subject::{Name, VrrpState};
-use keepwatch_bus::{Event, Fact, Reader, WeakBus};
+use keepwatch_bus::{Deliveries, Event, Fact, Reader, WeakBus};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use zbus::fdo::{RequestNameFlags, RequestNameReply};
@@ -30,10 +29,24 @@ const BUS: &str = "org.freedesktop.DBus";
 /// After a reload: if nothing changed by then, it is told that it is over.
 const RELOADING: Duration = Duration::from_millis(300);
 
+/// What [`run`] is to be told.
+pub fn concerns(fact: &Fact) -> bool {
+    matches!(
+        fact,
+        Fact::Daemon(_)
+            | Fact::Vrrp(
+                VrrpFact::InstanceConfigured { .. }
+                    | VrrpFact::InstanceUnconfigured { .. }
+                    | VrrpFact::InstanceRenamed { .. }
+                    | VrrpFact::StateChanged { .. }
+            )
+    )
+}
+
 /// Serves what `wanted` says until the queue of events ends. Calls go to `asked`; what becomes of the connection is told on
 /// `bus`, which is not kept alive.
 pub async fn run(
-    mut events: mpsc::UnboundedReceiver<Arc<Event>>,
+    mut events: Deliveries,
     mut wanted: watch::Receiver<Option<Names>>,
     reader: Reader,
     bus: WeakBus,

@@ -16,8 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keepwatch_bus::fact::{ConsumerFact, DaemonFact};
-use keepwatch_bus::{Event, EventId, Fact, Reader as World, WeakBus};
-use tokio::sync::mpsc::UnboundedReceiver;
+use keepwatch_bus::{Deliveries, EventId, Fact, Reader as World, WeakBus};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -50,7 +49,7 @@ pub const LAST_READERS: Duration =
 /// `settings` may change at any time; that counts from the next reload on. `memory` knows which pipes are ours although this
 /// process did not make them, and is told which it makes.
 pub async fn run(
-    mut events: UnboundedReceiver<Arc<Event>>,
+    mut events: Deliveries,
     mut settings: watch::Receiver<Arc<FifoSettings>>,
     world: World,
     bus: WeakBus,

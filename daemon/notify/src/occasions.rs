@@ -16,13 +16,22 @@ use std::fmt;
 use std::sync::Arc;
 
 use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VrrpState};
-use keepwatch_bus::{Event, EventId};
+use keepwatch_bus::{Event, EventId, Fact};
 use keepwatch_model::{Config, Instance};
 
 use self::services::Services;
 use crate::news::News;
 
 mod services;
+
+/// What those are to be told who make occasions of it, and act on the daemon's beginning, reloads and end.
+pub fn concern(fact: &Fact) -> bool {
+    match fact {
+        Fact::Daemon(_) => true,
+        // By far the most, and nothing follows from it.
+        _ => !matches!(News::of(fact), None | Some(News::Checked { up: true, .. })),
+    }
+}
 
 /// Something that somebody may want to be told of.
 #[derive(Clone, Debug, PartialEq, Eq)]

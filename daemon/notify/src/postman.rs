@@ -2,18 +2,17 @@
 
 use std::collections::VecDeque;
 use std::future::pending;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::future::BoxFuture;
 use keepwatch_bus::fact::{ConsumerFact, DaemonFact};
-use keepwatch_bus::{Event, Fact, Reader, WeakBus};
+use keepwatch_bus::{Deliveries, Fact, Reader, WeakBus};
 use keepwatch_deliver::Patience;
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::mail::{self, Delivery};
+use crate::news::News;
 use crate::spool::{Kept, Left, Spool};
 use crate::{Letter, MailSettings, Secretary, SendError, Wishes, digest};
 
@@ -54,12 +53,17 @@ struct Postman {
     told: Option<String>,
 }
 
+/// What [`run`] is to be told.
+pub fn concerns(fact: &Fact) -> bool {
+    matches!(fact, Fact::Daemon(_)) || News::of(fact).is_some()
+}
+
 /// Sends mail about what `events` (a queue from `Hub::deliver`) says, until the queue ends or a while after
 /// `DaemonStopping`. `settings` may change at any time; while it is `None`, no mail is sent. `reader` tells why things
 /// happened; what becomes of letters is published on `bus`,
 /// which it does not keep alive. What waits is kept in `spool` too; `left` is what an earlier run left there.
 pub async fn run(
-    mut events: UnboundedReceiver<Arc<Event>>,
+    mut events: Deliveries,
     settings: watch::Receiver<Option<MailSettings>>,
     reader: Reader,
     bus: WeakBus,

@@ -13,9 +13,8 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use keepwatch_bus::fact::{ConsumerFact, DaemonFact, ScriptOutcome};
-use keepwatch_bus::{Event, Fact, WeakBus};
+use keepwatch_bus::{Deliveries, Fact, WeakBus};
 use keepwatch_process::{Command, End, Finished, NotRun, Stopper};
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -39,7 +38,7 @@ type Attempt = BoxFuture<'static, (Ticket, Result<Finished, NotRun>)>;
 /// Runs scripts as `events` (a queue from `Hub::deliver`) call for, until the queue ends or a while after
 /// `DaemonStopping`. `settings` may change at any time, before the facts of a reload are published.
 pub async fn run(
-    mut events: UnboundedReceiver<Arc<Event>>,
+    mut events: Deliveries,
     mut settings: watch::Receiver<Arc<ScriptSettings>>,
     bus: WeakBus,
     bounds: Bounds,

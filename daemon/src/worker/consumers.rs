@@ -83,10 +83,14 @@ impl Consumers {
         let (dbus, requests) = Dbus::start(&mut hub, reader.clone(), bus);
         // In shadow no address is put anywhere.
         if settings.dataplane() != DataplaneKind::Shadow {
-            tokio::spawn(placed::run(hub.deliver(), supervisor.clone()));
+            tokio::spawn(placed::run(hub.deliver("supervisor", placed::concerns), supervisor.clone()));
         }
         if systemd::is_told() {
-            tokio::spawn(standing::run(hub.deliver(), reader.clone(), supervisor.clone()));
+            tokio::spawn(standing::run(
+                hub.deliver("service manager", standing::concerns),
+                reader.clone(),
+                supervisor.clone(),
+            ));
         }
         let (begin, begun) = oneshot::channel::<()>();
         let hub = tokio::spawn(async move {

@@ -239,6 +239,7 @@ impl Worker {
         // A large configuration takes room, and its sources with it.
         drop(accepted);
         settled.soon();
+        settled.after_floods(consumers.reader().clone());
         Self {
             settings,
             to_supervisor,

@@ -1,9 +1,21 @@
-//! Gives back what a start or a reload needed of memory, once that has settled.
+//! Gives back what a start, a reload or a flood of events needed of memory, once that has settled.
 
+use std::time::Duration;
+
+use keepwatch_bus::Reader;
 use keepwatch_model::ProcessScheduling;
 use keepwatch_net::memory;
 use keepwatch_vrrp::runner::priority;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// How often it is looked how many events wait.
+const LOOK: Duration = Duration::from_secs(2);
+/// So many that wait are a flood: some megabytes.
+const FLOOD: usize = 8192;
+/// It is over when no more wait than do in an ordinary moment, and that for so many looks: a machine that is still short of time
+/// could keep whoever gives back from going on, while others need the heap.
+const EBB: usize = 256;
+const CALM: u32 = 4;
 
 /// Whether it is planned, and how it is done.
 pub(super) struct Settled {
@@ -34,12 +46,36 @@ impl Settled {
     /// Gives it back. To be called on the thread that has started everything.
     pub(super) fn give_back(&mut self) {
         self.planned = None;
-        let scheduling = self.scheduling.clone();
-        // It may take some milliseconds, where there is much of it. Without a thread it is left.
-        let _ = std::thread::Builder::new().name("memory".into()).spawn(move || {
-            priority::apply(&scheduling);
-            memory::give_back();
-        });
+        give_back(&self.scheduling);
         memory::give_back_stack();
     }
+
+    /// Gives back what events took that waited because they came faster than they were told, whenever that is over. Until the
+    /// runtime ends.
+    pub(super) fn after_floods(&self, reader: Reader) {
+        let scheduling = self.scheduling.clone();
+        tokio::spawn(async move {
+            let (mut flood, mut calm) = (false, 0);
+            loop {
+                sleep(LOOK).await;
+                let waiting = reader.waiting();
+                flood |= waiting >= FLOOD;
+                calm = if waiting <= EBB { calm + 1 } else { 0 };
+                if flood && calm >= CALM {
+                    flood = false;
+                    give_back(&scheduling);
+                }
+            }
+        });
+    }
+}
+
+/// It may take some milliseconds, where there is much of it. Without a thread it is left.
+fn give_back(scheduling: &ProcessScheduling) {
+    let scheduling = scheduling.clone();
+    let give = move || {
+        priority::apply(&scheduling);
+        memory::give_back();
+    };
+    let _ = std::thread::Builder::new().name("memory".into()).spawn(give);
 }

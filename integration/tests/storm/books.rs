@@ -115,6 +115,11 @@ impl Books<'_> {
     pub(crate) fn balance(&self) -> Result<String> {
         let metrics = self.daemon.get("/metrics")?.body;
         ensure!(value(&metrics, "keepwatch_bus_backlog", "") == 0.0, "events wait");
+        // Of these nothing else would add up.
+        for consumer in ["log", "mail", "fifos", "snmp", "webhooks"] {
+            let missed = value(&metrics, "keepwatch_bus_missed_total", &format!("consumer=\"{consumer}\""));
+            ensure!(missed == 0.0, "{consumer} is {missed} events too slow");
+        }
         let ledger = Ledger::read(self.log)?;
         let mut told = self.metrics(&metrics, &ledger)?;
         for part in [
@@ -301,6 +306,15 @@ impl Books<'_> {
         ensure!(counted + lost == changes, "{counted} + {lost} lines of {changes} changes");
         Ok(format!("FIFO: {} lines, {lost} lost", lines.len()))
     }
+}
+
+/// How many events wait, before the world and after it.
+pub(crate) fn waiting(daemon: &Keepwatchd) -> Result<f64> {
+    let metrics = daemon.get("/metrics")?.body;
+    Ok(["keepwatch_bus_backlog", "keepwatch_bus_waiting"]
+        .map(|family| value(&metrics, family, ""))
+        .iter()
+        .sum())
 }
 
 /// How often virtual routers became something that people are told of: the beginning is none.

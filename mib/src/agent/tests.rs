@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::VrrpState;
-use keepwatch_bus::{BusSettings, Hub, sample};
+use keepwatch_bus::{BusSettings, Hub, delivery, sample};
 use snmp_agentx::framer::Framer;
 use snmp_agentx::{Body, ErrorStatus, Header, Packet};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -89,14 +89,14 @@ async fn notifications_wait_for_a_master_that_is_away_and_when_it_goes() {
     let parts = Parts { vrrp: true, ..Parts::default() };
     let wanted = Settings { master: Address::Unix(path.clone()), parts, traps: true };
     let (settings, receiver) = watch::channel(Some(wanted));
-    let (sender, events) = mpsc::unbounded_channel();
+    let (mut feed, events) = delivery::queue(100_000);
     let (asked, _sets) = mpsc::unbounded_channel();
     let agent = tokio::spawn(run(receiver, reader.clone(), bus.downgrade(), events, asked));
-    let happens = |count: u64| {
+    let mut happens = |count: u64| {
         for id in 1..=count {
             let (from, to) = (VrrpState::Backup, VrrpState::Master);
             let fact = VrrpFact::GroupStateChanged { group: "VG_1".into(), from, to };
-            sender.send(Arc::new(sample::event(id, None, fact))).unwrap();
+            feed.send(&Arc::new(sample::event(id, None, fact)));
         }
     };
     let counts = || {
@@ -145,7 +145,7 @@ async fn notifications_wait_for_a_master_that_is_away_and_when_it_goes() {
     drop(master);
     told_lost(3).await;
     happens(1000);
-    drop(sender);
+    drop(feed);
     timeout(SOON, agent).await.unwrap().unwrap().unwrap();
     assert_eq!(counts(), (2000, 1000));
     drop(settings);

@@ -93,7 +93,7 @@ impl Story {
 
     /// All that was published, as pairs of cause and fact.
     async fn facts(mut self) -> Vec<(Option<Fact>, Fact)> {
-        let mut queue = self.hub.deliver();
+        let mut queue = self.hub.deliver("test", |_| true);
         drop(self.roster);
         self.hub.run().await;
         let mut events = Vec::new();

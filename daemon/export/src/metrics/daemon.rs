@@ -110,9 +110,14 @@ fn bus(families: &mut Families, world: &World, counters: &Counters, backlog: usi
     for (kind, noted) in counters.events.all() {
         events.sample_like(&[kind], number(noted.get()), noted.last());
     }
+    let mut waiting =
+        families.gauge("keepwatch_bus_waiting", "Events that wait for a delivering consumer", &["consumer"]);
+    for (consumer, count) in counters.waiting.all() {
+        waiting.sample(&[&consumer], count.get() as f64);
+    }
     let mut missed = families.counter(
         "keepwatch_bus_missed_total",
-        "Events that a watching consumer was too slow for",
+        "Events that a consumer was too slow for",
         &["consumer"],
     );
     for (consumer, count) in counters.missed.all() {

@@ -143,8 +143,12 @@ impl Exposition {
 impl Families {
     /// None yet.
     pub fn new(format: Format) -> Self {
-        // As much as the last time, and some more: growing step by step means copying all of it again and again.
-        let room = LAST.load(Ordering::Relaxed);
+        Self::with_room(format, LAST.load(Ordering::Relaxed))
+    }
+
+    /// None yet, and room for as much as there was the last time, and some more: growing step by step means copying all of
+    /// it again and again.
+    pub(super) fn with_room(format: Format, room: usize) -> Self {
         let out = String::with_capacity(room + room / 16 + (64 << 10));
         Self { format, out, starts: Vec::new(), described: Vec::new() }
     }
@@ -174,6 +178,19 @@ impl Families {
         self.described.push(Described { name, kind, help, labels });
         let at = self.described.len() - 1;
         Family { families: self, at, series: 0, bounds: Vec::new() }
+    }
+
+    /// Bytes so far.
+    pub(super) fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Others come after these.
+    pub(super) fn append(&mut self, others: Self) {
+        let begin = self.out.len();
+        self.out.push_str(&others.out);
+        self.starts.extend(others.starts.into_iter().map(|start| begin + start));
+        self.described.extend(others.described);
     }
 
     /// The answer.

@@ -12,7 +12,10 @@ mod table;
 mod trackers;
 mod vrrp;
 
-use keepwatch_bus::{BusSettings, Hub, Reader};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread;
+
+use keepwatch_bus::{BusSettings, Hub, Reader, World};
 
 pub use family::{Described, Exposition, Families, Family, Format, Kind, Labels, flag, number};
 
@@ -30,15 +33,47 @@ pub fn families() -> std::io::Result<Vec<Described>> {
     Ok(collect(&hub.reader(), Format::Text).described())
 }
 
+/// So many virtual routers and real servers are worth a second thread.
+const MANY: usize = 1000;
+/// How long what is written aside was the last time, and what comes after it.
+static LAST: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
+
+/// What there is of real servers and their checks is about as long as all others together: where there are many, both are
+/// written at the same time.
 fn collect(reader: &Reader, format: Format) -> Families {
-    let mut families = Families::new(format);
     let counters = reader.counters();
-    keepalived::collect(&mut families, &reader.world(), counters);
-    vrrp::collect(&mut families, &reader.world(), counters);
-    trackers::collect(&mut families, &reader.world(), counters);
-    services::collect(&mut families, &reader.world(), counters);
-    table::collect(&mut families, counters);
-    daemon::collect(&mut families, reader);
-    process::collect(&mut families);
+    let [aside, after] = &LAST;
+    let begun = |last: &AtomicUsize| Families::with_room(format, last.load(Relaxed));
+    let servers = || {
+        let mut families = begun(aside);
+        services::collect(&mut families, &reader.world(), counters);
+        aside.store(families.len(), Relaxed);
+        families
+    };
+    let (mut families, mut rest) = (Families::new(format), begun(after));
+    let others = |families: &mut Families, rest: &mut Families| {
+        keepalived::collect(families, &reader.world(), counters);
+        vrrp::collect(families, &reader.world(), counters);
+        trackers::collect(families, &reader.world(), counters);
+        services::collect_traffic(rest, &reader.world(), counters);
+        table::collect(rest, counters);
+        daemon::collect(rest, reader);
+        process::collect(rest);
+        after.store(rest.len(), Relaxed);
+    };
+    let servers = thread::scope(|scope| {
+        let scraper = || thread::Builder::new().name("scrape".into()).spawn_scoped(scope, servers).ok();
+        let running = are_many(&reader.world()).then(scraper).flatten();
+        others(&mut families, &mut rest);
+        running.and_then(|running| running.join().ok())
+    })
+    // Few, or no thread could be had.
+    .unwrap_or_else(servers);
+    families.append(servers);
+    families.append(rest);
     families
+}
+
+fn are_many(world: &World) -> bool {
+    world.instances.len() + world.services.values().map(|service| service.reals.len()).sum::<usize>() >= MANY
 }

@@ -44,6 +44,11 @@ pub(super) fn collect(families: &mut Families, world: &World, counters: &Counter
     real_servers(families, &shown);
     checks(families, &shown, counters);
     certificates(families, &shown);
+}
+
+/// What IPVS counts of them.
+pub(super) fn collect_traffic(families: &mut Families, world: &World, counters: &Counters) {
+    let shown: Vec<_> = world.services.values().map(Shown::new).collect();
     traffic(families, &shown, counters);
 }
 

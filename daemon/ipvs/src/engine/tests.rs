@@ -25,7 +25,7 @@ fn start(dataplane: DataplaneKind) -> (Engine, Hub) {
 }
 
 async fn told(engine: Engine, mut hub: Hub) -> (Vec<Arc<Event>>, Reader) {
-    let (mut queue, reader) = (hub.deliver(), hub.reader());
+    let (mut queue, reader) = (hub.deliver("test", |_| true), hub.reader());
     drop(engine);
     hub.run().await;
     let mut events = Vec::new();

@@ -81,7 +81,7 @@ impl Story {
 
     /// What was said.
     async fn told(mut self) -> Vec<Fact> {
-        let mut queue = self.hub.deliver();
+        let mut queue = self.hub.deliver("test", |_| true);
         drop((self.desk, self.reconciler));
         self.hub.run().await;
         let mut facts = Vec::new();

@@ -32,7 +32,7 @@ impl Stage {
         let pipe = PipeSettings { path, owned_by: None, script, vrrp: true, lvs: false };
         let settings = FifoSettings { pipes: vec![pipe], ..FifoSettings::default() };
         let (bus, mut hub) = Hub::new(BusSettings { history: 1 << 14, ..BusSettings::default() }).unwrap();
-        let (queue, world) = (hub.deliver(), hub.reader());
+        let (queue, world) = (hub.deliver("test", crate::occasions::concern), hub.reader());
         tokio::spawn(hub.run());
         let (_sender, receiver) = watch::channel(Arc::new(settings));
         let task = tokio::spawn(run(queue, receiver, world.clone(), bus.downgrade(), Memory::none()));

@@ -1,6 +1,8 @@
+use std::sync::Arc;
+
 use keepwatch_bus::fact::{ConsumerFact, DaemonFact, VrrpFact};
 use keepwatch_bus::subject::VrrpState;
-use keepwatch_bus::{Bus, BusSettings, Configured, EventId, Hub, sample};
+use keepwatch_bus::{Bus, BusSettings, Configured, Event, EventId, Hub, sample};
 use keepwatch_model::SyncGroup;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -39,7 +41,7 @@ impl Office {
     fn with(settings: MailSettings, patience: Patience) -> Self {
         let (bus, mut hub) = Hub::new(BusSettings::default()).unwrap();
         let (sender, receiver) = watch::channel(Some(settings));
-        let (queue, reader) = (hub.deliver(), hub.reader());
+        let (queue, reader) = (hub.deliver("test", concerns), hub.reader());
         tokio::spawn(hub.run());
         let spool = (Spool::none(bus.downgrade()), None);
         let task = tokio::spawn(run(queue, receiver, reader.clone(), bus.downgrade(), patience, spool));

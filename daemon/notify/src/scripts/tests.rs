@@ -36,7 +36,7 @@ impl Stage {
             ..ScriptSettings::default()
         };
         let (bus, mut hub) = Hub::new(BusSettings::default()).unwrap();
-        let (queue, reader) = (hub.deliver(), hub.reader());
+        let (queue, reader) = (hub.deliver("test", crate::occasions::concern), hub.reader());
         tokio::spawn(hub.run());
         let (_sender, receiver) = watch::channel(Arc::new(settings));
         let task = tokio::spawn(run(queue, receiver, bus.downgrade(), bounds));

@@ -24,12 +24,11 @@ use futures::future::{join_all, select_all};
 use jiff::Timestamp;
 use keepwatch_bus::fact::ConsumerFact;
 use keepwatch_bus::subject::Name;
-use keepwatch_bus::{Event, Reader, WeakBus};
+use keepwatch_bus::{Deliveries, Event, Reader, WeakBus};
 use keepwatch_deliver::http::{Answer, Client, TYPE};
 use keepwatch_deliver::{Batch, Carrier, Courier, Patience, Verdict, made_aside};
 use keepwatch_model::{Webhook, WebhookForm};
 use serde_json::Value;
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
@@ -51,7 +50,7 @@ const AGAIN: Duration = Duration::from_secs(60);
 /// until the queue ends. `reader` tells why things happened; what becomes of messages is counted, and told on `bus`, which
 /// is not kept alive.
 pub async fn run(
-    mut events: UnboundedReceiver<Arc<Event>>,
+    mut events: Deliveries,
     mut settings: watch::Receiver<Option<WebhookSettings>>,
     reader: Reader,
     bus: WeakBus,

@@ -28,7 +28,13 @@ impl Dbus {
     ) -> (Self, mpsc::UnboundedReceiver<Asked>) {
         let wanted = watch::Sender::new(None);
         let (asked, requests) = mpsc::unbounded_channel();
-        let task = keepwatch_dbus::run(hub.deliver(), wanted.subscribe(), reader, bus.downgrade(), asked);
+        let task = keepwatch_dbus::run(
+            hub.deliver("D-Bus", keepwatch_dbus::concerns),
+            wanted.subscribe(),
+            reader,
+            bus.downgrade(),
+            asked,
+        );
         (Self { wanted, task: tokio::spawn(task) }, requests)
     }
 

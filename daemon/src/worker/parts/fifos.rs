@@ -41,7 +41,13 @@ impl Fifos {
                 });
             }),
         };
-        let task = fifos::run(hub.deliver(), wanted.subscribe(), hub.reader(), bus.downgrade(), memory);
+        let task = fifos::run(
+            hub.deliver("fifos", keepwatch_notify::occasions::concern),
+            wanted.subscribe(),
+            hub.reader(),
+            bus.downgrade(),
+            memory,
+        );
         Self { wanted, task: tokio::spawn(task) }
     }
 

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use keepwatch_bus::fact::{ServiceFact, VrrpFact};
 use keepwatch_bus::line::Level;
-use keepwatch_bus::{Event, Fact, Hub};
-use tokio::sync::mpsc::UnboundedReceiver;
+use keepwatch_bus::{Deliveries, Event, Fact, Hub};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -38,7 +37,7 @@ impl Log {
         let (queue, complaints) = Queue::open(&LogSettings::of(cli));
         let levels = Arc::new(Levels::new(if cli.log_detail > 0 { Level::Detail } else { Level::Info }));
         levels.set(&cli.log_level);
-        let task = tokio::spawn(run(hub.deliver(), queue, levels.clone()));
+        let task = tokio::spawn(run(hub.deliver("log", |_| true), queue, levels.clone()));
         (Self { task, levels }, complaints.into_iter().map(|why| ("Log file".into(), why)).collect())
     }
 
@@ -54,7 +53,7 @@ impl Log {
 }
 
 /// Writes until the hub ends, then lets the sinks finish.
-async fn run(mut events: UnboundedReceiver<Arc<Event>>, mut queue: Queue, levels: Arc<Levels>) {
+async fn run(mut events: Deliveries, mut queue: Queue, levels: Arc<Levels>) {
     let mut repeats = Repeats::default();
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -50,7 +50,14 @@ impl Mail {
                 (Spool::none(bus.downgrade()), None)
             }
         };
-        let task = postman::run(hub.deliver(), wanted.subscribe(), reader, bus.downgrade(), patience, spool);
+        let task = postman::run(
+            hub.deliver("mail", postman::concerns),
+            wanted.subscribe(),
+            reader,
+            bus.downgrade(),
+            patience,
+            spool,
+        );
         Self { wanted, task: tokio::spawn(task) }
     }
 

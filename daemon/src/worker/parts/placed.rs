@@ -1,21 +1,24 @@
 //! What the supervisor has to know to take addresses off when there is no worker. In: every event, in order; the
 //! configuration. Out: reports to the supervisor, after the deed.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use keepwatch_bus::fact::VrrpFact;
-use keepwatch_bus::{Event, Fact};
+use keepwatch_bus::{Deliveries, Fact};
 use keepwatch_config::Config;
-use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::cli::DataplaneKind;
 use crate::supervisor::line::Report;
 use crate::worker::pulse::ToSupervisor;
 use crate::worker::settings::Settings;
 
+/// What [`run`] is to be told.
+pub(in crate::worker) fn concerns(fact: &Fact) -> bool {
+    matches!(fact, Fact::Vrrp(VrrpFact::AddressAdded { .. } | VrrpFact::AddressRemoved { .. }))
+}
+
 /// Tells which addresses are put where, and taken off, until the hub ends.
-pub(in crate::worker) async fn run(mut events: UnboundedReceiver<Arc<Event>>, supervisor: ToSupervisor) {
+pub(in crate::worker) async fn run(mut events: Deliveries, supervisor: ToSupervisor) {
     while let Some(event) = events.recv().await {
         match &event.fact {
             Fact::Vrrp(VrrpFact::AddressAdded { address, .. }) => {

@@ -27,7 +27,12 @@ impl Scripts {
     pub(in crate::worker) fn start(hub: &mut Hub, bus: &Bus) -> Self {
         let wanted = watch::Sender::new(Arc::default());
         let bounds = Bounds { farewell: LAST_SCRIPTS, ..Bounds::default() };
-        let task = scripts::run(hub.deliver(), wanted.subscribe(), bus.downgrade(), bounds);
+        let task = scripts::run(
+            hub.deliver("scripts", keepwatch_notify::occasions::concern),
+            wanted.subscribe(),
+            bus.downgrade(),
+            bounds,
+        );
         Self { wanted, task: tokio::spawn(task) }
     }
 

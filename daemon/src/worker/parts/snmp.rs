@@ -34,7 +34,7 @@ impl Snmp {
     pub(in crate::worker) fn start(hub: &mut Hub, reader: Reader, bus: &Bus) -> Self {
         let wanted = watch::Sender::new(None);
         let (ask, asked) = mpsc::unbounded_channel();
-        let events = hub.deliver();
+        let events = hub.deliver("snmp", keepwatch_mib::traps::concern);
         let agent = keepwatch_mib::run(wanted.subscribe(), reader.clone(), bus.downgrade(), events, ask);
         let (ended, done) = oneshot::channel();
         let runs = Arc::new(AtomicBool::new(true));

@@ -1,46 +1,31 @@
 //! What the daemon is about, in a line for the service manager (`systemctl status`). In: that something changed. Out: the
 //! line, when it is another one.
 
-use std::sync::Arc;
-
 use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::subject::VrrpState;
-use keepwatch_bus::{Event, Fact, Reader, World};
-use tokio::sync::mpsc::UnboundedReceiver;
+use keepwatch_bus::{Deliveries, Fact, Reader, World};
 
 use crate::supervisor::line::Report;
 use crate::worker::pulse::ToSupervisor;
 
 /// Tells it, until the hub ends; only where somebody reads it.
-pub(in crate::worker) async fn run(
-    mut events: UnboundedReceiver<Arc<Event>>,
-    reader: Reader,
-    supervisor: ToSupervisor,
-) {
+pub(in crate::worker) async fn run(mut events: Deliveries, reader: Reader, supervisor: ToSupervisor) {
     let mut told = String::new();
-    while let Some(event) = events.recv().await {
-        let mut changed = counts(&event);
+    while events.recv().await.is_some() {
         // Many virtual routers that change together are one line.
-        while let Ok(event) = events.try_recv() {
-            changed |= counts(&event);
-        }
-        if changed {
-            let text = line(&reader.world());
-            if text != told {
-                supervisor.say(Report::Status(text.clone()));
-                told = text;
-            }
+        while events.try_recv().is_ok() {}
+        let text = line(&reader.world());
+        if text != told {
+            supervisor.say(Report::Status(text.clone()));
+            told = text;
         }
     }
 }
 
 /// Whether the line may be another after this.
-fn counts(event: &Event) -> bool {
-    matches!(&event.fact, Fact::Daemon(_) | Fact::Service(_))
-        || matches!(
-            &event.fact,
-            Fact::Vrrp(VrrpFact::StateChanged { .. } | VrrpFact::InstanceConfigured { .. })
-        )
+pub(in crate::worker) fn concerns(fact: &Fact) -> bool {
+    matches!(fact, Fact::Daemon(_) | Fact::Service(_))
+        || matches!(fact, Fact::Vrrp(VrrpFact::StateChanged { .. } | VrrpFact::InstanceConfigured { .. }))
 }
 
 fn line(world: &World) -> String {

@@ -1,5 +1,4 @@
 use std::path::Path;
-use std::sync::Arc;
 
 use keepwatch_bus::{BusSettings, Fact, Hub};
 use keepwatch_model::Script;
@@ -13,7 +12,7 @@ use super::*;
 struct Scene {
     scripts: Scripts,
     told: UnboundedReceiver<(Name, Level)>,
-    facts: UnboundedReceiver<Arc<keepwatch_bus::Event>>,
+    facts: keepwatch_bus::Deliveries,
     directory: TempDir,
     counters: Counters,
 }
@@ -21,7 +20,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let (bus, mut hub) = Hub::new(BusSettings::default()).unwrap();
-        let facts = hub.deliver();
+        let facts = hub.deliver("test", |_| true);
         tokio::spawn(hub.run());
         let (sender, told) = unbounded_channel();
         let tell = move |key: TrackedKey, level, _| drop(sender.send((key.name, level)));
