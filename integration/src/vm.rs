@@ -44,7 +44,7 @@ impl Scenario {
             script: script.into(),
             environment: Vec::new(),
             modules: Vec::new(),
-            limit: Duration::from_secs(150),
+            limit: Duration::from_secs(400),
             memory_mib: 1024,
         }
     }
@@ -86,7 +86,7 @@ impl Scenario {
         self
     }
 
-    /// Gives the whole run, boot included, at most this long; the default is 150 s.
+    /// Gives the whole run, boot included, at most this long; the default is 400 s.
     #[must_use]
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;

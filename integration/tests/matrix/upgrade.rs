@@ -90,7 +90,7 @@ impl Pair {
         let times: Vec<_> = self.wire.adverts().into_iter().map(|(at, _)| at).collect();
         let later = times.windows(2).filter(|pair| pair[1] > since);
         let gap = later.map(|pair| pair[1].saturating_sub(pair[0])).max().unwrap_or_default();
-        let bound = MASTER_DOWN + self.machine.worst();
+        let bound = MASTER_DOWN + self.machine.allowance();
         ensure!(gap < bound, "no advert for {gap:?} (bound {bound:?})");
         Ok(())
     }
