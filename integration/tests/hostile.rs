@@ -35,7 +35,7 @@ const ON_TIME: Duration = Duration::from_millis(150);
 /// How much later than that an advert must be for the backup to take over: two and a half intervals.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// How long each trouble lasts.
-const SPAN: Duration = Duration::from_secs(12);
+const SPAN: Duration = Duration::from_secs(8);
 
 /// A master under trouble, its backup, and a third machine.
 struct Scene {

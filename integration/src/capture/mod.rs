@@ -124,6 +124,19 @@ impl Capture {
         times.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max()
     }
 
+    /// Sees to it that this address has sent an advert each `interval` from `since` until now: none is missing, and there are
+    /// no others between.
+    ///
+    /// # Errors
+    /// When it has not.
+    pub fn keeps_its_rhythm(&self, source: &str, since: Duration, interval: Duration) -> Result<()> {
+        self.is_in_time(source, since, 3 * interval / 2)?;
+        let (sent, span) = (self.adverts_since(source, since).len(), now().saturating_sub(since));
+        let most = 2 + span.as_millis() / interval.as_millis().max(1);
+        ensure!(sent as u128 <= most, "{source} sent {sent} adverts in {span:?}");
+        Ok(())
+    }
+
     /// How late the machine has been by itself since the recording began.
     pub fn machine(&self) -> &Metronome {
         &self.machine
