@@ -147,7 +147,7 @@ fn adopts(leave: fn(&Pair, &mut Process) -> Result<()>, flags: &'static [&'stati
     ensure!(pair.left.has("eth0", VIP), "it took its address off: {}", daemon.log());
     let next = pair.start(&program, &[])?;
     next.wait_for_log("(VI_1) Entering MASTER STATE", wait::LONG)?;
-    ensure!(next.log().contains("adopting VIP"), "{}", next.log());
+    next.wait_for_log("adopting VIP", wait::LONG)?;
     pair.no_gap(since)?;
     ensure!(pair.elections() == elections, "{}", pair.peer.process().log());
     pair.end(next)
