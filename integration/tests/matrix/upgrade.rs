@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -48,7 +49,10 @@ impl Pair {
         fs::create_dir_all(&directory)?;
         for name in ["keepwatchd", "keepwatch-worker"] {
             let new = directory.join(format!("{name}.new"));
-            fs::copy(binaries::path(name)?, &new)?;
+            // By another process: a program that this one has open for writing can't be run, nor while a child has that from
+            // it that was forked for another row and has not executed its own program yet.
+            let copied = Command::new("cp").arg(binaries::path(name)?).arg(&new).status()?;
+            ensure!(copied.success(), "{}: {copied}", new.display());
             fs::rename(new, directory.join(name))?;
         }
         Ok(directory.join("keepwatchd"))
