@@ -323,7 +323,8 @@ pub struct Counters {
     pub checks: Family<(ServiceKey, Name), Histogram<Works>>,
     /// By virtual server.
     pub services: Family<ServiceKey, ServiceCounters>,
-    /// By real server, once IPVS has counted something of it: all are 0 of one that is not here.
+    /// By real server, once IPVS has counted something of it: all are 0 of one that is not here. Who reads the table forgets
+    /// those that a reload took away: whoever did so before its last look would find them back after it.
     pub reals: Arc<Family<RealKey, ServiceCounters>>,
     /// By FIFO: its path.
     pub fifos: Family<Name, FifoCounters>,
@@ -348,8 +349,7 @@ impl Counters {
         for (server, entries) in config.services() {
             for service in entries {
                 services.insert(service);
-                let sorry = server.sorry_server.iter().map(|sorry| (sorry.address, &[][..]));
-                let all = sorry.chain(server.real_servers.iter().map(|real| (real.address, &*real.checkers)));
+                let all = server.real_servers.iter().map(|real| (real.address, &*real.checkers));
                 reals.extend(all.map(|(real, checkers)| (RealKey { service, real }, checkers)));
             }
         }
@@ -370,7 +370,6 @@ impl Counters {
         let scripts: HashSet<&Name> = config.track_scripts.iter().map(|script| &script.name).collect();
         self.track_scripts.retain(|name| scripts.contains(name));
         self.services.retain(|service| services.contains(service));
-        self.reals.retain(|real| reals.contains_key(real));
         self.checkers.retain(|key| {
             let checkers = reals.get(&key.real);
             checkers
@@ -420,15 +419,11 @@ mod tests {
         let counters = Counters::default();
         let real = |n| sample::real_key(([10, 0, 0, 1], 80), ([10, 0, 1, n], 80));
         let checker = |n, kind: &str| CheckerKey { real: real(n), kind: kind.into(), index: 0 };
-        let sorry = sample::real_key(([10, 0, 0, 1], 80), ([10, 0, 2, 1], 80));
         for name in ["stays", "goes"] {
             counters.vrrp.resolve(&name.into()).adverts_sent.inc();
             counters.vrrp.resolve(&name.into()).checksum_errors.inc();
         }
         counters.services.resolve(&real(1).service);
-        for key in [real(1), real(2), sorry] {
-            counters.reals.resolve(&key);
-        }
         for key in [checker(1, "TCP_CHECK"), checker(1, "HTTP_GET"), checker(2, "TCP_CHECK")] {
             counters.checkers.resolve(&key);
         }
@@ -445,15 +440,11 @@ mod tests {
             [("stays", 1)]
         );
         assert_eq!(counters.gone.checksum_errors.get(), 1, "the sum of all does not go back");
-        let keys = |family: Vec<(RealKey, Arc<ServiceCounters>)>| {
-            family.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
-        };
-        assert_eq!(keys(counters.reals.all()), [real(1), sorry]);
         let left: Vec<_> = counters.checkers.all().into_iter().map(|(key, _)| key).collect();
         assert_eq!(left, [checker(1, "TCP_CHECK")], "nor a checker of another kind in its place");
 
         counters.keep(&config(&["stays"], &[]));
-        assert!(counters.services.all().is_empty() && counters.reals.all().is_empty());
+        assert!(counters.services.all().is_empty());
         assert!(counters.checkers.all().is_empty());
     }
 

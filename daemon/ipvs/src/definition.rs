@@ -4,7 +4,7 @@
 //! `virtual_server_group` is one definition with an entry in the table for each line (and each address) of the group.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
@@ -90,6 +90,11 @@ pub fn definitions(config: &Config, levels: &Levels) -> Vec<Definition> {
         .zip(config.services())
         .filter_map(|(position, (server, entries))| define(position, server, entries, levels))
         .collect()
+}
+
+/// All their entries in the table.
+pub(crate) fn entries(definitions: &[Definition]) -> BTreeSet<ServiceKey> {
+    definitions.iter().flat_map(|definition| &definition.entries).copied().collect()
 }
 
 fn define(

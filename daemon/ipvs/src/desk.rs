@@ -31,16 +31,21 @@ pub(crate) const HEARTBEAT: Duration = Duration::from_millis(500);
 /// its addresses that is.
 pub type Here = BTreeMap<ServiceKey, Option<IpAddr>>;
 
+/// Something to be done for whoever orders.
+pub(crate) type Act = Box<dyn FnOnce() + Send>;
+
 /// What the engine is told.
 pub(crate) enum Order {
-    /// What should be there.
-    Apply(Box<Desired>, Option<EventId>),
+    /// What should be there, the event that says so, and what is to be done once it was told.
+    Apply(Box<Desired>, Option<EventId>, Act),
     /// What the checkers of a real server say.
     Health(RealKey, Health, Option<EventId>),
     /// The weight of a real server, until the next definitions.
     Weight(RealKey, u32, Option<EventId>),
     /// Whose checkers rest.
     Rest(Here),
+    /// Something that is to be done after what was ordered before.
+    Afterwards(Act),
     /// Which half of connection synchronisation goes with the state of the virtual router that it follows.
     Synchronize(Option<SyncRole>),
     /// To end.

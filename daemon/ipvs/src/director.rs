@@ -27,7 +27,7 @@ use keepwatch_bus::{
 };
 use keepwatch_model as model;
 
-use self::virtual_server::VirtualServer;
+use self::virtual_server::{VirtualServer, configured};
 use crate::{
     definition::Definition,
     desk::Here,
@@ -53,12 +53,13 @@ impl Director {
         Self { bus, servers, owners, dirty, cause: None }
     }
 
-    /// Takes over new definitions; what did not change sees nothing. `existing` is what is in the kernel that nobody
-    /// of this run put there: it is adopted.
-    pub(crate) fn apply(&mut self, definitions: Vec<Definition>, existing: &Table, cause: Option<EventId>) {
+    /// Takes over new definitions; what did not change sees nothing. Those that are new are told of, for checkers may find
+    /// something of them at any time, and given back for [`Self::begin`], which must know what is in the table.
+    pub(crate) fn define(&mut self, definitions: Vec<Definition>, cause: Option<EventId>) -> Vec<Definition> {
         self.cause = cause;
         let mut old = std::mem::take(&mut self.servers);
         self.owners.clear();
+        let mut new = Vec::new();
         for definition in definitions {
             let key = definition.key;
             self.owners.extend(definition.entries.iter().skip(1).map(|entry| (*entry, key)));
@@ -70,8 +71,10 @@ impl Director {
                     server.redefine(definition, &self.bus, cause)
                 }
                 None => {
-                    self.dirty.extend(&definition.entries);
-                    VirtualServer::begin(definition, existing, &self.bus, cause)
+                    let tell = |entry: &ServiceKey| configured(&definition, *entry, &self.bus, cause);
+                    definition.entries.iter().for_each(tell);
+                    new.push(definition);
+                    continue;
                 }
             };
             self.servers.insert(key, server);
@@ -84,6 +87,17 @@ impl Director {
                 self.dirty.insert(*service);
                 self.bus.publish(cause, ServiceFact::VirtualServerUnconfigured { service: *service });
             }
+        }
+        new
+    }
+
+    /// Lets those begin that are new. `existing` is what is in the kernel that nobody of this run put there: it is adopted.
+    pub(crate) fn begin(&mut self, new: Vec<Definition>, existing: &Table) {
+        for definition in new {
+            self.dirty.extend(&definition.entries);
+            let key = definition.key;
+            let server = VirtualServer::begin(definition, existing, &self.bus, self.cause);
+            self.servers.insert(key, server);
         }
     }
 
@@ -203,6 +217,15 @@ impl Director {
 
     fn owner(&self, entry: &ServiceKey) -> Option<&VirtualServer> {
         self.servers.get(self.owners.get(entry).unwrap_or(entry))
+    }
+}
+
+#[cfg(test)]
+impl Director {
+    /// Both of what new definitions need.
+    pub(crate) fn apply(&mut self, definitions: Vec<Definition>, existing: &Table, cause: Option<EventId>) {
+        let new = self.define(definitions, cause);
+        self.begin(new, existing);
     }
 }
 

@@ -20,8 +20,8 @@ use tokio::{
 
 use crate::{
     dataplane::{AUDIT_PERIOD, DataplaneKind},
-    definition::{Definition, definitions},
-    desk::{Desk, HEARTBEAT, Here, Order},
+    definition::{Definition, definitions, entries},
+    desk::{Act, Desk, HEARTBEAT, Here, Order},
     director::Director,
     kernel::{Access, SyncDaemon, SyncRole, Timeouts},
     leaving,
@@ -127,9 +127,11 @@ impl Engine {
         Self { orders, beat }
     }
 
-    /// Replaces all that should be there. `cause` is the event that says so: that a configuration was loaded.
-    pub fn apply(&self, desired: Desired, cause: Option<EventId>) {
-        self.order(Order::Apply(Box::new(desired), cause));
+    /// Replaces all that should be there. `cause` is the event that says so: that a configuration was loaded. `told` is done
+    /// once all its virtual and real servers were told as configured, however long the table is read after that: what
+    /// checkers find from then on is about somebody who is known.
+    pub fn apply(&self, desired: Desired, cause: Option<EventId>, told: impl FnOnce() + Send + 'static) {
+        self.order(Order::Apply(Box::new(desired), cause, Box::new(told)));
     }
 
     /// Tells what the checkers of a real server say, and by which event.
@@ -140,6 +142,12 @@ impl Engine {
     /// Gives a real server another weight until the next [`Engine::apply`], and by which event.
     pub fn weigh(&self, real: RealKey, weight: u32, cause: Option<EventId>) {
         self.order(Order::Weight(real, weight, cause));
+    }
+
+    /// Does something once what was ordered before has been taken in. It must not take long; an engine that is told to stop
+    /// before does not do it.
+    pub fn afterwards(&self, act: impl FnOnce() + Send + 'static) {
+        self.order(Order::Afterwards(Box::new(act)));
     }
 
     /// Tells whose checkers rest; it is the engine that says so, in order with what else happens to virtual servers.
@@ -222,12 +230,13 @@ impl Task {
                         let _ = done.send(());
                         return;
                     }
-                    Order::Apply(desired, cause) => {
-                        self.apply(*desired, cause).await;
+                    Order::Apply(desired, cause, told) => {
+                        self.apply(*desired, cause, told).await;
                         defined = true;
                     }
                     Order::Health(real, health, cause) => self.desk.director.health(&real, health, cause),
                     Order::Weight(real, weight, cause) => self.desk.director.weigh(&real, weight, cause),
+                    Order::Afterwards(act) => act(),
                     Order::Rest(here) => self.desk.director.rest(&here),
                     Order::Synchronize(role) => {
                         self.role = role;
@@ -256,17 +265,22 @@ impl Task {
         }
     }
 
-    async fn apply(&mut self, desired: Desired, cause: Option<EventId>) {
+    async fn apply(&mut self, desired: Desired, cause: Option<EventId>, told: Act) {
         let Desired { definitions, meters, timeouts, sync, marking, receive_buffer } = desired;
         self.desk.holding = true;
+        let coming = entries(&definitions);
+        let new = self.desk.director.define(definitions, cause);
+        told();
         if !self.started && self.settings.flush_at_start {
             self.reconciler.flush(&mut self.desk).await;
         }
         self.started = true;
-        let existing = self.reconciler.prepare(&definitions, &mut self.desk).await;
-        self.desk.director.apply(definitions, &existing, cause);
+        let existing = self.reconciler.prepare(coming, &mut self.desk).await;
+        self.desk.director.begin(new, &existing);
         self.desk.holding = false;
         self.reconciler.adopt(&existing, &self.desk);
+        // After the last sample of those before: what is gone is not counted again.
+        meters.keep(self.desk.director.definitions());
         self.reconciler.meters = meters;
         // Packets are marked for services that are there: after those have come.
         self.reconciler.marking = marking;

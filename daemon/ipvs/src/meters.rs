@@ -38,6 +38,16 @@ impl Meters {
         Self { services, servers, demand, freshness: None }
     }
 
+    /// Forgets what was counted of real servers that these do not have.
+    pub(crate) fn keep<'a>(&self, definitions: impl Iterator<Item = &'a Definition>) {
+        let by_entry: BTreeMap<_, _> = definitions
+            .flat_map(|definition| definition.entries.iter().map(move |entry| (*entry, definition)))
+            .collect();
+        self.servers.retain(|key| {
+            by_entry.get(&key.service).is_some_and(|definition| definition.servers.contains_key(&key.real))
+        });
+    }
+
     /// Takes in what the kernel has counted.
     pub(crate) fn count<'a>(&self, definitions: impl Iterator<Item = &'a Definition>, snapshot: &Snapshot) {
         for (definition, service) in
@@ -78,4 +88,35 @@ fn store(counters: &ServiceCounters, statistics: &Statistics, activity: &Activit
     counters.active.set(activity.active.into());
     counters.inactive.set(activity.inactive.into());
     counters.persistent.set(activity.persistent.into());
+}
+
+#[cfg(test)]
+mod tests {
+    use keepwatch_bus::{BusSettings, Hub};
+
+    use super::*;
+    use crate::fixture::{VIP, definition, server, web};
+
+    /// One look at the table may come between a reload and the engine's turn.
+    #[test]
+    fn what_a_reload_took_away_is_forgotten_after_the_last_sample() {
+        let (_bus, hub) = Hub::new(BusSettings::default()).unwrap();
+        let reader = hub.reader();
+        let counters = reader.counters();
+        let real = |n| RealKey { service: VIP, real: web(n) };
+        let before = [definition([(2, server(1)), (3, server(1))])];
+        let meters = Meters::resolve(&before, counters);
+        let statistics = Statistics { connections: 5, ..Statistics::default() };
+        let servers = [2, 3].map(|n| ((VIP, web(n)), (statistics, Activity::default())));
+        let snapshot = Snapshot { servers: servers.into(), ..Snapshot::default() };
+        meters.count(before.iter(), &snapshot);
+        assert!(counters.reals.get(&real(2)).is_some() && counters.reals.get(&real(3)).is_some());
+
+        let after = [definition([(3, server(1))])];
+        counters.keep(&keepwatch_model::Config::default());
+        meters.count(before.iter(), &snapshot);
+        meters.keep(after.iter());
+        let left: Vec<_> = counters.reals.all().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(left, [real(3)]);
+    }
 }

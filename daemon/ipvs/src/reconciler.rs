@@ -17,7 +17,6 @@ use tokio::{task::spawn_blocking, time::Instant};
 use crate::{
     complaints::Complaints,
     dataplane::{Dataplane, DataplaneKind},
-    definition::Definition,
     desk::Desk,
     diff::diff_of,
     drift::drifts,
@@ -112,10 +111,8 @@ impl Reconciler {
         }
     }
 
-    /// Makes services ours that are about to be defined; gives those of them that are there already.
-    pub(crate) async fn prepare(&mut self, definitions: &[Definition], desk: &mut Desk) -> Table {
-        let coming: BTreeSet<_> =
-            definitions.iter().flat_map(|definition| &definition.entries).copied().collect();
+    /// Makes all the services ours that should be there from now on; gives those that were not before and are there already.
+    pub(crate) async fn prepare(&mut self, coming: BTreeSet<ServiceKey>, desk: &mut Desk) -> Table {
         let new: BTreeSet<_> = coming.difference(&self.ours).copied().collect();
         self.try_again();
         if new.is_empty() {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    definition::{Server, Sorry},
+    definition::{Server, Sorry, entries},
     desk::Desk,
     fixture::{VIP, definition, server, web},
     reconciler::Reconciler,
@@ -52,7 +52,7 @@ impl Story {
     fn apply(&mut self, definition: Definition) {
         let definitions = vec![definition];
         self.runtime.block_on(async {
-            let existing = self.reconciler.prepare(&definitions, &mut self.desk).await;
+            let existing = self.reconciler.prepare(entries(&definitions), &mut self.desk).await;
             self.desk.director.apply(definitions, &existing, None);
             self.reconciler.adopt(&existing, &self.desk);
             self.reconciler.reconcile(&mut self.desk).await;

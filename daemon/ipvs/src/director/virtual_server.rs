@@ -76,7 +76,7 @@ impl Real {
 }
 
 impl VirtualServer {
-    /// One that is new. `existing` is what is in the table already.
+    /// One that is new, and that was told as configured. `existing` is what is in the table already.
     pub(super) fn begin(definition: Definition, existing: &Table, bus: &Bus, cause: Option<EventId>) -> Self {
         let doubted = doubted(&definition, existing);
         let reals = definition.servers.iter();
@@ -96,9 +96,6 @@ impl VirtualServer {
             sorry_cause: cause,
         };
         this.live = this.live_weight();
-        for entry in &this.definition.entries {
-            this.configured(*entry, bus, cause);
-        }
         for address in doubted {
             this.say(bus, cause, |service| ServiceFact::RealServerDown {
                 real: RealKey { service, real: address },
@@ -136,7 +133,7 @@ impl VirtualServer {
             });
         }
         for entry in after.difference(&before) {
-            self.configured(*entry, bus, cause);
+            configured(&self.definition, *entry, bus, cause);
             if self.resting {
                 bus.publish(cause, ServiceFact::ChecksSuspended { service: *entry });
             }
@@ -355,15 +352,6 @@ impl VirtualServer {
         }
     }
 
-    /// Tells of an entry that is new.
-    fn configured(&self, service: ServiceKey, bus: &Bus, cause: Option<EventId>) {
-        let settings = self.definition.settings.clone();
-        bus.publish(cause, ServiceFact::VirtualServerConfigured { service, settings });
-        for (address, server) in &self.definition.servers {
-            bus.publish(cause, real_configured(service, *address, server));
-        }
-    }
-
     /// Tells what is configured otherwise than before.
     fn tell_settings(&self, old: &Definition, bus: &Bus, cause: Option<EventId>) {
         if self.definition.settings != old.settings {
@@ -389,6 +377,15 @@ impl VirtualServer {
     ) -> Option<EventId> {
         let told = self.definition.entries.iter().map(|entry| bus.publish(cause, fact(*entry)));
         told.reduce(|first, _| first)
+    }
+}
+
+/// Tells of an entry that is new.
+pub(super) fn configured(definition: &Definition, service: ServiceKey, bus: &Bus, cause: Option<EventId>) {
+    let settings = definition.settings.clone();
+    bus.publish(cause, ServiceFact::VirtualServerConfigured { service, settings });
+    for (address, server) in &definition.servers {
+        bus.publish(cause, real_configured(service, *address, server));
     }
 }
 

@@ -38,7 +38,7 @@ async fn told(engine: Engine, mut hub: Hub) -> (Vec<Arc<Event>>, Reader) {
 #[tokio::test]
 async fn in_shadow_every_operation_is_told_and_none_is_done() {
     let (engine, hub) = start(DataplaneKind::Shadow);
-    engine.apply(desired(&[2, 3]), None);
+    engine.apply(desired(&[2, 3]), None, || ());
     tokio::time::sleep(Duration::from_millis(50)).await;
     engine.report(RealKey { service: VIP, real: web(2) }, Health::DOWN, None);
     engine.stop(Farewell::Release, None).await;
@@ -68,7 +68,7 @@ async fn figures_are_read_when_they_are_wanted_and_old() {
     let mut wanted = desired(&[2]);
     wanted.meters.freshness = Some(Duration::from_secs(30));
     let demand = wanted.meters.demand.clone();
-    engine.apply(wanted, None);
+    engine.apply(wanted, None, || ());
     tokio::time::sleep(Duration::from_millis(100)).await;
     demand.ask();
     let begun = Instant::now();
@@ -85,11 +85,11 @@ async fn figures_are_read_when_they_are_wanted_and_old() {
 #[tokio::test]
 async fn in_memory_nothing_drifts_and_nothing_fails() {
     let (engine, hub) = start(DataplaneKind::Memory);
-    engine.apply(desired(&[2, 3]), None);
+    engine.apply(desired(&[2, 3]), None, || ());
     tokio::time::sleep(Duration::from_millis(50)).await;
     engine.report(RealKey { service: VIP, real: web(2) }, Health::DOWN, None);
     tokio::time::sleep(Duration::from_millis(50)).await;
-    engine.apply(desired(&[3, 4]), None);
+    engine.apply(desired(&[3, 4]), None, || ());
     tokio::time::sleep(Duration::from_millis(50)).await;
     engine.stop(Farewell::Release, None).await;
     let (events, _) = told(engine, hub).await;
@@ -110,7 +110,7 @@ async fn what_checkers_say_of_a_server_that_is_being_defined_is_not_lost() {
     let real = RealKey { service: VIP, real: web(2) };
     // It is there while the table is read for the new definitions.
     orders.send(Order::Health(real, Health::DOWN, None)).map_err(drop).unwrap();
-    task.apply(desired(&[2, 3]), None).await;
+    task.apply(desired(&[2, 3]), None, Box::new(|| ())).await;
     let Some(Order::Health(..)) = task.desk.at_once() else { panic!("it was given to nobody") };
     assert!(!task.desk.holding);
 }
@@ -118,7 +118,7 @@ async fn what_checkers_say_of_a_server_that_is_being_defined_is_not_lost() {
 #[tokio::test]
 async fn what_is_to_be_kept_is_not_removed() {
     let (engine, hub) = start(DataplaneKind::Shadow);
-    engine.apply(desired(&[2]), None);
+    engine.apply(desired(&[2]), None, || ());
     engine.stop(Farewell::Keep, None).await;
     let (events, _) = told(engine, hub).await;
     assert!(events.iter().all(|event| event.fact.kind() != "virtual_server_removed"));
@@ -131,4 +131,27 @@ async fn the_heartbeat_goes_on_without_anything_to_do() {
     let before = beat.count();
     tokio::time::sleep(Duration::from_millis(1200)).await;
     assert!(beat.count() >= before + 2);
+}
+
+/// What checkers find from then on is about somebody who is known.
+#[tokio::test]
+async fn new_servers_are_told_of_before_the_table_is_read() {
+    let (bus, mut hub) = Hub::new(BusSettings::default()).unwrap();
+    let mut queue = hub.deliver();
+    let settings = EngineSettings { dataplane: DataplaneKind::Memory, ..EngineSettings::default() };
+    let (_orders, inbox) = mpsc::unbounded_channel();
+    let mut task = Task::new(settings, bus.clone(), inbox, Beat::default());
+    let marker = bus.clone();
+    let told = Box::new(move || {
+        marker.publish(None, IpvsFact::IpvsRecovered {});
+    });
+    task.apply(desired(&[2]), None, told).await;
+    drop((task, bus));
+    hub.run().await;
+    let mut kinds = Vec::new();
+    while let Ok(event) = queue.try_recv() {
+        kinds.push(event.fact.kind());
+    }
+    let expected = ["virtual_server_configured", "real_server_configured", "ipvs_recovered", "quorum_gained"];
+    assert_eq!(kinds, expected);
 }

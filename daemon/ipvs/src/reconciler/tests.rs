@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
+    definition::{Definition, entries},
     director::Director,
     fixture::{VIP, definition, server, web},
     table::{Service, ServiceFlags, VirtualService},
@@ -46,7 +47,7 @@ impl Story {
     }
 
     async fn define_as(&mut self, definitions: Vec<Definition>) {
-        let existing = self.reconciler.prepare(&definitions, &mut self.desk).await;
+        let existing = self.reconciler.prepare(entries(&definitions), &mut self.desk).await;
         self.desk.director.apply(definitions, &existing, None);
         self.reconciler.adopt(&existing, &self.desk);
         self.reconciler.reconcile(&mut self.desk).await;

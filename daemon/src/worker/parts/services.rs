@@ -113,10 +113,11 @@ impl Services {
         self.flush_on_stop = config.global.lvs_flush_on_stop;
         let followed = config.global.lvs_sync_daemon.as_ref().and_then(|daemon| daemon.instance.clone());
         self.follows.send_replace(followed);
-        // First the table, then who may be in it: a checker that is new finds its real server there.
-        self.engine.apply(Desired::from_config(config, counters, &self.followed.levels()), Some(cause));
+        // First who may be in the table, then their checkers: what a check finds is about a real server that is known.
         let definitions = keepwatch_check::definitions(config, counters, self.umask);
-        self.checkers.apply(definitions, keepwatch_check::followers(config), Some(cause));
+        let (checkers, followers) = (self.checkers.clone(), keepwatch_check::followers(config));
+        let told = move || checkers.apply(definitions, followers, Some(cause));
+        self.engine.apply(Desired::from_config(config, counters, &self.followed.levels()), Some(cause), told);
         self.suspendable.send_replace(present::watched(config));
         self.firsts.clear();
         for (_, entries) in config.services() {
@@ -130,7 +131,8 @@ impl Services {
     pub(in crate::worker) fn weigh(&self, real: RealKey, weight: u32, cause: EventId) {
         self.engine.weigh(real, weight, Some(cause));
         let service = *self.firsts.get(&real.service).unwrap_or(&real.service);
-        self.checkers.weigh(RealKey { service, ..real }, weight, Some(cause));
+        let checkers = self.checkers.clone();
+        self.engine.afterwards(move || checkers.weigh(RealKey { service, ..real }, weight, Some(cause)));
     }
 
     /// How engine and checkers show that they live.
@@ -227,4 +229,54 @@ fn raise_file_limit() {
 fn seed() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     (now.as_nanos() as u64) ^ (u64::from(std::process::id()) << 32)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Instant;
+
+    use keepwatch_bus::{BusSettings, Hub};
+    use keepwatch_config::{Options, load_text};
+    use tokio::runtime::Builder;
+    use tokio::task::spawn_blocking;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    /// The first check comes a second after the start; reading the table may take longer.
+    #[test]
+    fn what_a_first_check_finds_is_known_though_the_table_is_read_for_longer() {
+        let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap();
+        runtime.block_on(async {
+            // The only thread that may read the table has something else to do.
+            let _busy = spawn_blocking(|| std::thread::sleep(Duration::from_millis(2500)));
+            let text = "virtual_server 10.0.0.1 80 {\nprotocol TCP\nreal_server 127.0.0.1 1 {\n\
+                        TCP_CHECK {\nwarmup 0\n}\n}\n}\n";
+            let loaded = load_text(Path::new("t"), text.to_owned(), &Options::default());
+            let config = loaded.config.expect("a configuration that can run");
+            let words = ["keepwatchd", "--dataplane", "memory"];
+            let settings = Settings::new(Cli::read(words.map(Into::into)).unwrap());
+            let (bus, hub) = Hub::new(BusSettings::default()).unwrap();
+            let reader = hub.reader();
+            let hub = tokio::spawn(hub.run());
+            let cause =
+                bus.publish(None, ConsumerFact::ConsumerFailed { consumer: "x".into(), error: "".into() });
+            let services =
+                Services::start(&settings, &config, &bus, &reader, None, Followed::default(), cause);
+            let failure = || {
+                let world = reader.world();
+                let real = world.services.values().next()?.reals.values().next()?;
+                (!real.up).then(|| real.checkers.first()?.failure.clone())
+            };
+            let began = Instant::now();
+            while failure().is_none() {
+                assert!(began.elapsed() < Duration::from_secs(30), "nobody misses the server");
+                sleep(Duration::from_millis(20)).await;
+            }
+            assert!(failure().flatten().is_some(), "it is down, and nobody knows why");
+            hub.abort();
+            drop(services);
+        });
+    }
 }
