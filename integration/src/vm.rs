@@ -22,7 +22,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::binaries;
+use crate::{binaries, wait};
 
 pub use image::Image;
 
@@ -58,7 +58,9 @@ impl Scenario {
         let programs = binaries::path("keepwatchd")?;
         let programs = programs.parent().context("a directory of programs")?;
         let scenario = Self::new(format!("$TEST --ignored --nocapture {which}"));
-        Ok(scenario.env("TEST", std::env::current_exe()?).env(binaries::DIRECTORY, programs))
+        let scenario = scenario.env("TEST", std::env::current_exe()?).env(binaries::DIRECTORY, programs);
+        // The machine is slow, and slower yet beside others.
+        Ok(scenario.env(wait::PATIENCE, "4"))
     }
 
     /// Plays it, and shows what it printed.
@@ -168,20 +170,8 @@ impl Machine {
             let path = path.display();
             format!("local,id={id},path={path},security_model=none,readonly={readonly},multidevs=remap")
         };
-        // It takes what processors there are; what measures times beside it comes first.
-        let qemu = Command::new("nice")
-            .args([
-                "-n",
-                "10",
-                "qemu-system-x86_64",
-                "-machine",
-                "q35,accel=tcg",
-                "-cpu",
-                "max",
-                "-smp",
-                "2",
-                "-m",
-            ])
+        let qemu = Command::new("qemu-system-x86_64")
+            .args(["-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "2", "-m"])
             .arg(memory_mib.to_string())
             .args(["-nodefaults", "-display", "none", "-no-reboot", "-nic", "none"])
             .arg("-kernel")

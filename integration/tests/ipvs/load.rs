@@ -47,7 +47,7 @@ fn reloads_cost_no_request_and_no_connection() {
         .env("NETWORK", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ipvs/network.sh"))
         .env("KEEPWATCHD", binaries::path("keepwatchd").unwrap())
         .env(RELOADS, reloads.to_string())
-        .limit(Duration::from_secs(300) + Duration::from_secs(6) * reloads)
+        .limit(Duration::from_secs(450) + Duration::from_secs(6) * reloads)
         .run()
         .unwrap();
     println!("{}", outcome.chapter("load"));
