@@ -11,6 +11,7 @@ use integration::{
     Host, Instance, Lab, Pair, Process, binaries, capture, conf::VIP, keepwatchd::Keepwatchd,
     metronome::Metronome, pair, vm::Scenario, wait,
 };
+use serde_json::Value;
 
 /// bird in a host, with one BFD session.
 struct Bird {
@@ -194,10 +195,10 @@ fn a_neighbour_whose_packets_are_not_taken_is_told_of_once() -> Result<()> {
     Ok(())
 }
 
-/// The master's cable to what it routes to is cut; its session of 3 × 10 ms ends, and the backup has the addresses. 20 to
-/// 30 ms until the session is down, 22 ms skew of the backup.
+/// The master's cable to what it routes to is cut. That its session ended for silence, that this is why it resigned, and
+/// that the backup took over because it did, is told by both, and on the wire; how long it takes is for `bench bfd` to say.
 #[test]
-fn a_pair_takes_over_within_sixty_milliseconds_of_a_cut_cable() -> Result<()> {
+fn a_cut_cable_ends_the_session_the_master_resigns_and_the_backup_takes_over_for_that() -> Result<()> {
     let lab = Lab::new("bfdcut")?;
     let (lan, hosts) = lab.routers(2)?;
     let (uplink, nowhere) = (lab.bridge("uplink")?, lab.bridge("nowhere")?);
@@ -205,35 +206,65 @@ fn a_pair_takes_over_within_sixty_milliseconds_of_a_cut_cable() -> Result<()> {
     beyond.plug("eth0", &uplink)?.address("eth0", "10.79.0.9/24")?;
     hosts[0].plug("eth1", &uplink)?.address("eth1", "10.79.0.1/24")?;
     let _bird = Bird::start_with(&beyond, "10.79.0.1 dev \"eth0\"", (10, 10, 3), "")?;
-    let plain = |priority| Instance::new("VI_1").interval("0.1").priority(priority).line("version 3");
-    let _backup = Keepwatchd::on(&hosts[1]).config(plain(200).to_string()).flag("--vrrp").start()?;
+    let plain = |priority| Instance::new("VI_1").interval("0.3").priority(priority).line("version 3");
+    let backup = Keepwatchd::on(&hosts[1]).config(plain(200).to_string()).flag("--vrrp").start()?;
     let session = "bfd_instance b1 {\n neighbor_ip 10.79.0.9\n source_ip 10.79.0.1\n min_rx 10\n min_tx 10\n multiplier 3\n}\n";
     let tracked = plain(250).line("track_bfd {\n b1\n }").to_string();
     let master = Keepwatchd::on(&hosts[0]).config(session.to_owned() + &tracked).flag("--vrrp").start()?;
+    let wire = lan.capture()?;
     let mut times = Vec::new();
-    for trial in 1..=4 {
-        let ups = || master.process().log().matches("(b1) Entering Up state").count();
-        wait::until("the session is up", wait::LONG, || ups() >= trial)?;
-        let wire = lan.capture()?;
+    for _ in 0..2 {
+        // On a slow machine the session may end by itself at any time: what counts is what happens from here on.
         let since = capture::now();
-        wait::until("the master is master", wait::LONG, || {
+        wait::until("the master is master", 2 * wait::LONG, || {
             hosts[0].has("eth0", VIP) && wire.is_master_since("10.78.0.1", since)
         })?;
-        let metronome = Metronome::start()?;
         let cut = capture::now();
         hosts[0].replug("eth1", &nowhere)?;
-        let announced =
-            || wire.gratuitous_arps(VIP).into_iter().find(|at| *at > cut).map(|at| at.saturating_sub(cut));
-        let time = wait::value("the backup takes over", wait::LONG, announced)?;
-        times.push((time, metronome.worst()));
+        let announced = || {
+            let taken = wire.gratuitous_arps(VIP).into_iter().find(|at| *at > cut)?;
+            let (heard, _) = wire.adverts_since("10.78.0.2", cut).first()?.clone();
+            Some(taken.max(heard))
+        };
+        let time = wait::value("the backup takes over", wait::LONG, announced)
+            .with_context(|| master.process().log() + &backup.process().log())?;
+        let last = wire.adverts_from("10.78.0.1").pop().context("an advert of the master")?.1;
+        ensure!(last.priority == 0, "it fell silent instead of resigning: {last:?}");
+        times.push(time.saturating_sub(cut));
+
+        let fault = way_to("FAULT", &master, cut)?;
+        let down = fault.iter().find(|event| event["kind"] == "tracker_changed").context("the session")?;
+        let silence = &down["evidence"]["session"]["why"]["silence"];
+        ensure!(down["tracker"]["name"] == "b1" && silence["detection"]["nanos"] == 30_000_000, "{down}");
+        let takeover = way_to("MASTER", &backup, cut)?;
+        let resigned = takeover.get(1).context("a cause")?;
+        ensure!(
+            resigned["kind"] == "master_resigned" && resigned["address"] == "10.78.0.1",
+            "it took over for another reason: {takeover:?}"
+        );
         hosts[0].replug("eth1", &uplink)?;
     }
-    println!("{times:?}");
-    let bound = Duration::from_millis(60);
-    ensure!(times.iter().any(|(time, _)| *time <= bound), "{times:?}");
-    // What the machine is late by itself counts for both daemons and the neighbour.
-    ensure!(times.iter().all(|(time, noise)| *time <= bound + 3 * *noise), "{times:?}");
+    println!("taken over after {times:?}");
     Ok(())
+}
+
+/// What led to VI_1 entering this state after `since`, newest first; waits until it is told.
+fn way_to(state: &str, daemon: &Keepwatchd, since: Duration) -> Result<Vec<Value>> {
+    let later = |event: &&Value| {
+        let at = event["at"].as_str().and_then(|at| at.parse::<jiff::Timestamp>().ok());
+        at.and_then(|at| Duration::try_from(at.as_duration()).ok()) > Some(since)
+    };
+    let entered = |event: &&Value| event["kind"] == "state_changed" && event["to"] == state;
+    wait::value(&format!("{state} is told of"), wait::LONG, || {
+        let told = daemon.get("/api/v1/events?limit=1000").ok()?;
+        let told: Vec<Value> = serde_json::from_str(&told.body).ok()?;
+        let mut way = vec![told.iter().filter(later).find(entered)?.clone()];
+        while let Some(cause) = way.last().map(|event| &event["cause"]).filter(|cause| cause.is_u64()) {
+            way.push(told.iter().find(|event| event["id"] == *cause)?.clone());
+        }
+        Some(way)
+    })
+    .with_context(|| daemon.process().log())
 }
 
 /// Stopped, or frozen with its container: what came meanwhile waits in the socket, and is heard before anybody is believed

@@ -60,7 +60,7 @@ pub const EXIT_FATAL: i32 = 1;
 const STOP_WITHIN: Duration = Duration::from_secs(8);
 /// A worker that lived for so long has told why it was started.
 const TOLD_WITHIN: Duration = Duration::from_secs(5);
-/// How often the beats are looked at.
+/// How often it is looked whether a worker has ended, or another is due.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// See [`crate::cli::Cli::ignore_sigint`].
@@ -248,7 +248,7 @@ impl Supervisor<'_> {
     fn wait(&self, signals: &SignalFd) {
         let now = Instant::now();
         let timeout = match &self.phase {
-            Phase::Running(_) => LOOK.min(self.watchdog.every()),
+            Phase::Running(worker) => worker.looks_every().min(self.watchdog.every()),
             Phase::Waiting { until, .. } | Phase::Stopping { until, .. } => {
                 until.saturating_duration_since(now).min(LOOK)
             }

@@ -7,13 +7,48 @@ use super::line::{LOOPS, VRRP};
 
 /// A process, or a VRRP thread, that has not moved for so long hangs, whatever the machine is busy with.
 pub const HUNG_AFTER: Duration = Duration::from_secs(5);
-/// No verdict comes sooner, however short the intervals of the virtual routers are: beats are told four times a second,
-/// and what is late by less than a second is late on any busy machine.
-pub const HUNG_AFTER_AT_LEAST: Duration = Duration::from_millis(1500);
+/// Where peers wait long enough, no verdict comes sooner.
+pub const HUNG_AFTER_USUALLY: Duration = Duration::from_millis(1500);
+/// No verdict comes sooner, however short the intervals of the virtual routers are: less is nothing on any busy machine.
+pub const HUNG_AFTER_AT_LEAST: Duration = Duration::from_millis(100);
 /// The same for the other loops: failover goes on without them, and replacing the worker costs an election.
 pub const HUNG_AFTER_ASIDE: Duration = Duration::from_secs(30);
 /// What a worker may take from its start to its first report.
 pub const START_WITHIN: Duration = Duration::from_secs(30);
+
+/// The longest pause between two turns of the VRRP thread, whatever else there is to do.
+const TURNS_EVERY: Duration = Duration::from_millis(500);
+/// The longest pause between two words of a worker, and between two looks at it.
+const LOOKS_EVERY: Duration = Duration::from_millis(250);
+
+/// What peers wait at the least until one of them takes over, and what follows from it for whoever shall find out before
+/// that a worker hangs: half of it, or two thirds where that is short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    hung_after: Duration,
+}
+
+impl Pace {
+    /// Where peers wait for so long; `None` where there are none.
+    pub fn of(patience: Option<Duration>) -> Self {
+        let hung_after = patience.map_or(HUNG_AFTER, |patience| {
+            (patience / 2)
+                .max(HUNG_AFTER_USUALLY.min(patience * 2 / 3))
+                .clamp(HUNG_AFTER_AT_LEAST, HUNG_AFTER)
+        });
+        Self { hung_after }
+    }
+
+    /// How often the VRRP thread goes round, so that standing still can be told from having nothing to do.
+    pub fn turns_every(self) -> Duration {
+        (self.hung_after / 3).min(TURNS_EVERY)
+    }
+
+    /// How often that is told, and looked at.
+    pub fn looks_every(self) -> Duration {
+        (self.hung_after / 6).min(LOOKS_EVERY)
+    }
+}
 
 /// A loop that does not turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +64,7 @@ pub struct Hang {
 /// Watches the beats of one worker.
 #[derive(Debug)]
 pub struct Pulse {
-    suspicious: Duration,
+    pace: Pace,
     starts_within: Duration,
     last: [(u64, Instant); LOOPS.len()],
     heard: Instant,
@@ -42,7 +77,7 @@ impl Pulse {
     pub fn new(now: Instant) -> Self {
         let last = [(0, now); LOOPS.len()];
         Self {
-            suspicious: HUNG_AFTER,
+            pace: Pace::of(None),
             starts_within: START_WITHIN,
             last,
             heard: now,
@@ -51,11 +86,16 @@ impl Pulse {
         }
     }
 
-    /// A peer takes over when it has heard nothing for so long. A worker that hangs is found in half of that, so that
-    /// another one can be there before: within [`HUNG_AFTER_AT_LEAST`] and [`HUNG_AFTER`].
-    pub fn peers_wait(&mut self, patience: Option<Duration>) {
-        let half = patience.map_or(HUNG_AFTER, |patience| patience / 2);
-        self.suspicious = half.clamp(HUNG_AFTER_AT_LEAST, HUNG_AFTER);
+    /// From `now` on it shall be found out so soon that a worker hangs; it has been told to tell as often.
+    pub fn keep(&mut self, now: Instant, pace: Pace) {
+        self.pace = pace;
+        self.excuse(now, now.duration_since(self.heard));
+    }
+
+    /// Time that nobody is to be blamed for.
+    fn excuse(&mut self, now: Instant, lost: Duration) {
+        let last = self.last.iter_mut().map(|last| &mut last.1);
+        last.chain([&mut self.heard]).for_each(|at| *at = (*at + lost).min(now));
     }
 
     /// Something runs first that may take so long.
@@ -81,13 +121,12 @@ impl Pulse {
         }
     }
 
-    /// Which loop hangs, if one does. Call it several times a second: if the caller itself did not run for a long
-    /// time (the machine was suspended, or the supervisor stopped), nobody can be blamed for silence.
+    /// Which loop hangs, if one does. Call it as often as [`Pace::looks_every`] says: time in which the caller itself did
+    /// not run (the machine was suspended or busy, or the supervisor stopped) is nobody's silence.
     pub fn hung(&mut self, now: Instant) -> Option<Hang> {
-        if now.duration_since(self.looked) > self.suspicious / 2 {
-            self.heard = now;
-            self.last.iter_mut().for_each(|last| last.1 = now);
-        }
+        let suspicious = self.pace.hung_after;
+        let lost = now.duration_since(self.looked).saturating_sub(suspicious / 2);
+        self.excuse(now, lost);
         self.looked = now;
         let silent = |what, since: Instant, limit| {
             let silence = now.duration_since(since);
@@ -96,9 +135,9 @@ impl Pulse {
         if !self.started {
             return silent("start", self.heard, self.starts_within);
         }
-        silent("process", self.heard, self.suspicious).or_else(|| {
+        silent("process", self.heard, suspicious).or_else(|| {
             LOOPS.iter().zip(&self.last).find_map(|(name, (_, at))| {
-                silent(name, *at, if *name == VRRP { self.suspicious } else { HUNG_AFTER_ASIDE })
+                silent(name, *at, if *name == VRRP { suspicious } else { HUNG_AFTER_ASIDE })
             })
         })
     }
@@ -200,12 +239,22 @@ mod tests {
     #[test]
     fn the_shorter_peers_wait_the_sooner_a_hang_is_found_within_bounds() {
         // What peers wait for, and after what time the VRRP thread is suspected.
-        for (patience, found) in [(0.03, 1.5), (3.0, 1.5), (6.0, 3.0), (30.0, 5.0)] {
+        for (patience, found) in [
+            (0.02, 0.1),
+            (0.15, 0.1),
+            (0.3, 0.2),
+            (0.6, 0.4),
+            (2.1, 1.4),
+            (2.4, 1.5),
+            (3.0, 1.5),
+            (6.0, 3.0),
+            (30.0, 5.0),
+        ] {
             let began = Instant::now();
             let mut pulse = Pulse::new(began);
-            pulse.peers_wait(Some(Duration::from_secs_f64(patience)));
-            let step = Duration::from_millis(100);
-            let hang = (1..100).find_map(|round| {
+            pulse.keep(began, Pace::of(Some(Duration::from_secs_f64(patience))));
+            let step = Duration::from_millis(20);
+            let hang = (1..500).find_map(|round| {
                 let now = began + step * round;
                 pulse.beat(now, &[Some(1), None, Some(u64::from(round))]);
                 pulse.hung(now).map(|hang| (now - began - step, hang))
@@ -213,6 +262,18 @@ mod tests {
             let (after, hang) = hang.unwrap();
             assert_eq!(after, Duration::from_secs_f64(found) + step, "{patience}");
             assert_eq!((hang.what, hang.certain, hang.silent_since), ("vrrp", found == 5.0, began + step));
+        }
+    }
+
+    #[test]
+    fn one_that_keeps_the_pace_is_never_suspected_and_one_that_hangs_is_found_while_a_peer_waits() {
+        for patience in [150, 200, 300, 1000, 2000, 6000, 60_000].map(Duration::from_millis) {
+            let pace = Pace::of(Some(patience));
+            // What it takes at most until the last turn is told, the next look is due, and it was looked at twice.
+            let seen = pace.hung_after + 2 * pace.looks_every();
+            assert!(seen <= patience, "{patience:?}: {seen:?}");
+            let kept = pace.turns_every() + 2 * pace.looks_every();
+            assert!(kept < pace.hung_after, "{patience:?}: {kept:?}");
         }
     }
 

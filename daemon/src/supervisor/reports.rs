@@ -7,6 +7,7 @@ use anyhow::Result;
 use keepwatch_net::memory;
 
 use super::line::{PidFiles, Report, Terms};
+use super::pulse::Pace;
 use super::worker::Worker;
 use super::{EXIT_FATAL, Outcome, Phase, STOP_WITHIN, Supervisor};
 use crate::detach;
@@ -65,7 +66,7 @@ impl Supervisor<'_> {
             Report::Patience(patience) => {
                 self.patience = patience;
                 if let Some(worker) = self.worker() {
-                    worker.peers_wait(patience);
+                    worker.keep(Pace::of(patience));
                 }
             }
             Report::May(at) => {

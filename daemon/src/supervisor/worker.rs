@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::line::{GO, Report, VRRP};
-use super::pulse::{Hang, Pulse};
+use super::pulse::{Hang, Pace, Pulse};
 use crate::signals;
 use crate::stage::Program;
 use crate::worker::pulse::THREAD as PULSE_THREAD;
@@ -44,7 +44,9 @@ pub(super) struct Worker {
     unread: Vec<u8>,
     pulse: Pulse,
     started: Instant,
-    patience: Option<Duration>,
+    pace: Pace,
+    /// What it was found to hang in when it was last looked at.
+    suspected: Option<Hang>,
     blamed: Option<(String, Instant)>,
     gives_way: bool,
 }
@@ -67,7 +69,8 @@ impl Worker {
             unread: Vec::new(),
             pulse: Pulse::new(started),
             started,
-            patience: None,
+            pace: Pace::of(None),
+            suspected: None,
             blamed: None,
             gives_way: false,
         })
@@ -125,13 +128,18 @@ impl Worker {
     /// Starts to watch its beats anew.
     pub(super) fn forgive(&mut self, now: Instant) {
         self.pulse = Pulse::new(now);
-        self.pulse.peers_wait(self.patience);
+        self.pulse.keep(now, self.pace);
     }
 
-    /// A peer takes over when it has heard nothing for so long.
-    pub(super) fn peers_wait(&mut self, patience: Option<Duration>) {
-        self.patience = patience;
-        self.pulse.peers_wait(patience);
+    /// It will tell as often, and is to be looked at as often, as [`Worker::looks_every`] says.
+    pub(super) fn keep(&mut self, pace: Pace) {
+        self.pace = pace;
+        self.pulse.keep(Instant::now(), pace);
+    }
+
+    /// How often [`Worker::hung`] is to be asked.
+    pub(super) fn looks_every(&self) -> Duration {
+        self.pace.looks_every()
     }
 
     /// When it was started, while it has not given any sign since.
@@ -140,11 +148,15 @@ impl Worker {
     }
 
     /// What hangs in it. One that would run but gets no processor, or waits for a disk, hangs only when it is certain:
-    /// a machine that is too busy for this worker is no better for the next.
+    /// a machine that is too busy for this worker is no better for the next. And what it said just now may not have been
+    /// read yet: so it is found twice.
     pub(super) fn hung(&mut self, now: Instant) -> Option<Hang> {
-        let hang = self.pulse.hung(now)?;
-        let thread = if hang.what == VRRP { VRRP } else { PULSE_THREAD };
-        (hang.certain || !waits_for_the_machine(self.child.id(), thread)).then_some(hang)
+        let hang = self.pulse.hung(now).filter(|hang| {
+            let thread = if hang.what == VRRP { VRRP } else { PULSE_THREAD };
+            hang.certain || !waits_for_the_machine(self.child.id(), thread)
+        });
+        let before = std::mem::replace(&mut self.suspected, hang);
+        hang.filter(|hang| before.is_some_and(|before| before.what == hang.what))
     }
 
     /// What it said since the last call.

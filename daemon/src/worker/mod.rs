@@ -48,6 +48,7 @@ use tokio::sync::mpsc;
 use crate::cli::Cli;
 use crate::stage::{self, Started};
 use crate::supervisor::line::Report;
+use crate::supervisor::pulse::Pace;
 use crate::supervisor::{self, EXIT_NO_CONFIG};
 use crate::{config_test, systemd};
 use configuration::Accepted;
@@ -147,6 +148,8 @@ struct Worker {
     consumers: Consumers,
     at_start: AtStart,
     extent: Extent,
+    /// How soon it is to be found out that this worker hangs.
+    pace: Pace,
     rights: Rights,
     /// What is kept around reloads.
     saved: Saved,
@@ -185,7 +188,8 @@ impl Worker {
         let cause = bus.publish(Some(cause), configuration::loaded(&settings, config, None));
         accepted.tell(&bus, cause);
         let hub_beat = hub.heartbeat();
-        to_supervisor.say(Report::Patience(placed::patience(config).filter(|_| settings.vrrp())));
+        let patience = placed::patience(config).filter(|_| settings.vrrp());
+        to_supervisor.say(Report::Patience(patience));
         line.say_early(placed::possible(&settings, config));
         if config.global.disable_local_igmp
             && let Some(intention) = LocalIgmp::intention()
@@ -204,6 +208,8 @@ impl Worker {
         }
         let publishers =
             Publishers::start(&settings, config, &bus, consumers.reader(), cause, &to_supervisor)?;
+        let pace = Pace::of(patience);
+        publishers.turns_every(pace.turns_every());
         let runtime_beat = Arc::new(AtomicU64::new(0));
         tokio::spawn(pulse::runtime_beat(runtime_beat.clone()));
         let beats = [publishers.beat(), Some(hub_beat), Some(runtime_beat)];
@@ -241,6 +247,7 @@ impl Worker {
             consumers,
             at_start,
             extent,
+            pace,
             rights,
             saved,
             end,

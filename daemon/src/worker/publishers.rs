@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use anyhow::Result;
 use keepwatch_bus::beat::Beat;
@@ -93,6 +94,13 @@ impl Publishers {
     pub(super) fn announce(&self, instance: Name, cause: Option<EventId>) {
         if let Some(routers) = &self.routers {
             routers.announce(instance, cause);
+        }
+    }
+
+    /// From now on the VRRP thread pauses no longer than this.
+    pub(super) fn turns_every(&self, pause: Duration) {
+        if let Some(routers) = &self.routers {
+            routers.turns_every(pause);
         }
     }
 

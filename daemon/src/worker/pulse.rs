@@ -12,9 +12,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, raise};
 
 use crate::supervisor::line::{GO, LOOPS, PidFiles, Report};
+use crate::supervisor::pulse::Pace;
 
-/// How often the beats are told. Several times within [`crate::supervisor::pulse::HUNG_AFTER_AT_LEAST`].
-const EVERY: Duration = Duration::from_millis(250);
 /// How often the runtime beats. Several times within [`crate::supervisor::pulse::HUNG_AFTER_ASIDE`].
 const RUNTIME_EVERY: Duration = Duration::from_secs(1);
 /// The name of the thread that speaks with the supervisor.
@@ -75,12 +74,20 @@ impl Line {
 
     /// Speaks until nobody listens any more. A supervisor that does not read makes this thread wait, and no other.
     fn speak(mut self, loops: &[Option<Arc<AtomicU64>>; LOOPS.len()]) -> io::Result<()> {
+        let mut pace = Pace::of(None);
         let mut next = Instant::now();
         loop {
             let report = match self.reports.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                Ok(report) => report,
+                Ok(report) => {
+                    if let Report::Patience(patience) = report {
+                        // Whoever hears this expects beats as often as that.
+                        pace = Pace::of(patience);
+                        next = Instant::now();
+                    }
+                    report
+                }
                 Err(RecvTimeoutError::Timeout) => {
-                    next = Instant::now() + EVERY;
+                    next = Instant::now() + pace.looks_every();
                     let count =
                         |count: &Option<Arc<AtomicU64>>| Some(count.as_ref()?.load(Ordering::Relaxed));
                     Report::Beat(loops.each_ref().map(count))

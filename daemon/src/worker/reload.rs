@@ -21,6 +21,7 @@ use super::parts::turning_points::TurningPoint;
 use super::rights::Rights;
 use super::settings::Settings;
 use crate::supervisor::line::{Manner, Report};
+use crate::supervisor::pulse::Pace;
 
 /// What loading a file came to: a configuration, or the fact that it is refused.
 pub(super) type LoadedAside = Result<Accepted, Box<DaemonFact>>;
@@ -141,8 +142,7 @@ impl Worker {
         // While the world is still as it was.
         self.saved.before(self.consumers.reader());
         let changes = changes(&self.consumers.reader().world(), &self.settings, &accepted.config);
-        let patience = placed::patience(&accepted.config).filter(|_| self.settings.vrrp());
-        self.to_supervisor.say(Report::Patience(patience));
+        self.peers_wait(placed::patience(&accepted.config).filter(|_| self.settings.vrrp()));
         let possible = placed::possible(&self.settings, &accepted.config);
         possible.for_each(|report| self.to_supervisor.say(report));
         self.to_supervisor.say(Report::Manner(manner(&accepted.config)));
@@ -168,6 +168,16 @@ impl Worker {
         self.consumers.reader().counters().keep(&accepted.config);
         self.saved.after(&self.settings, &accepted.config, accepted.sources());
         Outcome::InForce { changes }
+    }
+
+    /// Has it found out soon enough for these peers that this worker hangs.
+    fn peers_wait(&mut self, patience: Option<Duration>) {
+        let before = std::mem::replace(&mut self.pace, Pace::of(patience));
+        // The supervisor must not expect beats more often than they come.
+        let often = self.pace.turns_every();
+        self.publishers.turns_every(often.min(before.turns_every()));
+        self.to_supervisor.say(Report::Patience(patience));
+        self.publishers.turns_every(often);
     }
 }
 

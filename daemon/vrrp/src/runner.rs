@@ -55,7 +55,7 @@ use crate::{Amendment, Definitions, Level, Notice, Release, TrackedKind};
 
 use driver::Driver;
 
-/// The heartbeat rises at least this often.
+/// The heartbeat rises at least this often, unless [`VrrpHandle::turns_every`] wants it more often.
 pub const HEARTBEAT: Duration = Duration::from_millis(500);
 
 /// Names of the threads without which virtual routers do not work: a process in which one of them panicked should end.
@@ -97,6 +97,7 @@ pub(crate) enum Command {
     Linkbeat { interface: Name, link: bool },
     Amend { instance: Name, amendment: Amendment, cause: Option<EventId> },
     Announce { instance: Name, cause: Option<EventId> },
+    TurnsEvery(Duration),
     Stop { release: Release, cause: Option<EventId>, done: oneshot::Sender<()> },
 }
 
@@ -163,6 +164,11 @@ impl VrrpHandle {
         let (done, receiver) = oneshot::channel();
         self.commands.0.send(Command::Stop { release, cause, done });
         receiver
+    }
+
+    /// From now on the thread pauses no longer than this, and no longer than [`HEARTBEAT`]. Returns at once.
+    pub fn turns_every(&self, pause: Duration) {
+        self.commands.0.send(Command::TurnsEvery(pause));
     }
 
     /// A number that rises at least every [`HEARTBEAT`] while the thread is well.

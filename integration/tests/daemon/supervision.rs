@@ -107,6 +107,33 @@ fn a_worker_that_hangs_is_found_before_a_peer_takes_over() -> Result<()> {
     daemon.wait_for_log("Worker restarted: hung (")
 }
 
+/// Peers wait for 0.3 s; less than a second and a half is proof that it was looked for as often as that wants.
+#[test]
+fn the_shorter_the_intervals_the_sooner_a_worker_that_hangs_is_found() -> Result<()> {
+    let scene = Scene::new("hung-short")?;
+    let patient = Instance::new("VI_1").version_3("");
+    let daemon = scene.master(&patient, &[])?;
+    let reload = |config: &str| {
+        fs::write(daemon.config_path(), config)?;
+        daemon.answer(&["reload"])
+    };
+    reload(&quick().version_3(""))?;
+    let hangs = |daemon: &Keepwatchd| daemon.process().log().matches("The worker hangs").count();
+    // Nothing to do but to wait, be it as master or because of a fault.
+    wait::throughout("it is left alone", Duration::from_secs(2), || hangs(&daemon) == 0)?;
+    kill(scene.worker()?, Signal::SIGSTOP)?;
+    let began = std::time::Instant::now();
+    daemon.wait_for_log("The worker hangs")?;
+    let took = began.elapsed();
+    assert!(took < Duration::from_millis(1300) + scene.machine.worst(), "found after {took:?}");
+    daemon.wait_for_log("Worker restarted: hung (")?;
+    scene.host.down("eth0")?;
+    daemon.wait_for_log("Entering FAULT STATE")?;
+    wait::throughout("it is left alone in FAULT", Duration::from_secs(2), || hangs(&daemon) == 1)?;
+    reload(&patient)?;
+    wait::throughout("it is left alone after a reload", Duration::from_secs(2), || hangs(&daemon) == 1)
+}
+
 #[test]
 fn while_no_worker_comes_to_life_the_addresses_are_on_one_host_only() -> Result<()> {
     let lab = Lab::new("no-worker")?;

@@ -85,6 +85,11 @@ impl VirtualRouters {
         self.thread.announce(instance, cause);
     }
 
+    /// See [`VrrpHandle::turns_every`].
+    pub(in crate::worker) fn turns_every(&self, pause: Duration) {
+        self.thread.turns_every(pause);
+    }
+
     /// For the supervisor.
     pub(in crate::worker) fn beat(&self) -> Arc<AtomicU64> {
         self.thread.heartbeat_counter()

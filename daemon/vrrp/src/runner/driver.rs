@@ -89,6 +89,8 @@ pub(super) struct Driver {
     raise: Option<Raise>,
     /// When the next turn should begin at the latest.
     due: Option<Instant>,
+    /// The longest pause between two turns.
+    turns_every: Duration,
     bus: Bus,
 }
 
@@ -140,6 +142,7 @@ impl Driver {
             idleness: Idleness::open(),
             raise: Raise::new(settings.auto_priority, settings.auto_priority_delay, &settings.scheduling),
             due: None,
+            turns_every: HEARTBEAT,
             bus: own_bus,
         })
     }
@@ -239,7 +242,7 @@ impl Driver {
         self.ready.links = false;
         self.ready.timer = false;
         self.ready.listeners.clear();
-        let timeout = if self.busy { Duration::ZERO } else { HEARTBEAT };
+        let timeout = if self.busy { Duration::ZERO } else { self.turns_every };
         self.look(EpollTimeout::try_from(timeout).unwrap_or(EpollTimeout::ZERO));
     }
 
@@ -260,7 +263,7 @@ impl Driver {
             // time there is no such share); and none has to be woken from its rest, which is what takes long on an idle
             // machine.
             let _ = self.timer.set([Some(at), self.next_burst].into_iter().flatten().min());
-            self.look(EpollTimeout::try_from(HEARTBEAT).unwrap_or(EpollTimeout::ZERO));
+            self.look(EpollTimeout::try_from(self.turns_every).unwrap_or(EpollTimeout::ZERO));
             return;
         }
         self.worker.send(Job::Expect(at));
@@ -369,6 +372,7 @@ impl Driver {
                 self.node.announce(now, &instance, cause, &mut self.out);
                 self.send(now);
             }
+            Some(Command::TurnsEvery(pause)) => self.turns_every = pause.min(HEARTBEAT),
             Some(Command::Stop { release, cause, done }) => {
                 self.stop(now, release, cause);
                 self.worker.send(Job::Finish(release, done));

@@ -5,11 +5,12 @@
 //! may hold it for many milliseconds, and a writer waits inside the system call; so it is not the thread that sends the
 //! adverts which waits there.
 
+mod announce;
 mod around;
+mod requests;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,22 +21,18 @@ use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::mailbox::{Receiver, Sender, mailbox};
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, EventId};
-use keepwatch_model::{GarpGroup, InterfaceAddress, KernelBuffer};
+use keepwatch_model::{GarpGroup, KernelBuffer};
 use keepwatch_net::address::AddressOperation;
-use keepwatch_net::link::{self, LinkIndex};
-use keepwatch_net::netlink::{AddressSocket, Answer, Neighbours, Outcome};
+use keepwatch_net::link::LinkIndex;
+use keepwatch_net::netlink::{AddressSocket, Neighbours};
 use keepwatch_net::socket::Announcer;
-use keepwatch_net::wire::ethernet::MacAddress;
-use keepwatch_net::wire::{arp, ndisc};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 use tokio::sync::oneshot;
 
-use crate::link::prefix_of;
 use crate::{Definitions, Release, RouterId};
 
-use super::addresses::plan;
 use super::firewall::{Firewall, Lifts};
 use super::kept::{Kept, Peer};
 use super::outgoing::{Announce, Change};
@@ -44,6 +41,10 @@ use super::routing::{Owner, Routing, Wish};
 use super::sysctls::Sysctls;
 use super::vmacs::Vmacs;
 use super::{HEARTBEAT, RunnerSettings, priority};
+use announce::{Lane, push};
+use requests::{Place, Refusal, Token, publish};
+
+pub(super) use announce::Frame;
 
 /// Requests in one write, before what waits for them is announced: some four hundred microseconds.
 const PER_WRITE: usize = 16;
@@ -87,34 +88,6 @@ pub(super) enum Report {
     Prepared(Box<Definitions>, Option<EventId>),
 }
 
-/// What announces one address.
-#[derive(Clone)]
-pub(super) enum Frame {
-    Arp(arp::Repr),
-    Ndisc { hardware: MacAddress, address: Ipv6Addr, interface: Arc<str> },
-}
-
-/// An address that the kernel did not take.
-pub(super) struct Refusal {
-    pub(super) router: RouterId,
-    pub(super) address: InterfaceAddress,
-}
-
-/// An address of an interface, by names: the interface may have another name, or another number, when it is taken off.
-type Place = (Name, IpAddr, u8);
-
-/// Whose address a request was about.
-struct Token {
-    router: RouterId,
-    place: Place,
-    link: Option<LinkIndex>,
-    spec: Arc<crate::RouterSpec>,
-    addresses: Arc<[InterfaceAddress]>,
-    index: usize,
-    cause: EventId,
-    lost: Option<Instant>,
-}
-
 /// What waits for requests to be answered.
 enum Waiting {
     Announce(Announce, Vec<(LinkIndex, Frame)>, Arc<VrrpCounters>),
@@ -130,13 +103,6 @@ struct Due {
     /// Interfaces can go.
     sweep: Option<Option<EventId>>,
     finished: Option<(Release, oneshot::Sender<()>)>,
-}
-
-/// What announces at a limited pace: an interface, or the interfaces of a `garp_group`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Lane {
-    Link(LinkIndex),
-    Group(usize),
 }
 
 struct Worker {
@@ -385,95 +351,6 @@ impl Worker {
         }
     }
 
-    fn request(&mut self, operation: AddressOperation, change: &Change, links: &[Option<LinkIndex>]) {
-        for (index, (address, link)) in change.addresses.iter().zip(links).enumerate() {
-            let Some(interface) = change.spec.interface_of(address) else { continue };
-            let place: Place = (interface.clone(), address.address, prefix_of(address));
-            // An interface that was renamed has the address all the same.
-            let link = match operation {
-                AddressOperation::Add => *link,
-                AddressOperation::Remove => self.placed.remove(&place).or(*link),
-            };
-            let token = Token {
-                router: change.router,
-                place,
-                link,
-                spec: change.spec.clone(),
-                addresses: change.addresses.clone(),
-                index,
-                cause: change.cause,
-                lost: change.lost,
-            };
-            let result = match (link, operation) {
-                _ if self.shadow => Ok(Outcome::Changed),
-                (Some(link), _) => {
-                    self.requested += 1;
-                    self.socket.request(operation, link, plan(address), token);
-                    continue;
-                }
-                (None, AddressOperation::Add) => Err(Errno::ENODEV),
-                // An interface that is gone took its addresses along.
-                (None, AddressOperation::Remove) => Ok(Outcome::AlreadySo),
-            };
-            let answer = Answer { token, operation, result };
-            if self.remember(&answer) {
-                publish(&self.bus, answer);
-            }
-        }
-    }
-
-    /// Remembers what became of a request; whether that is to be told.
-    fn remember(&mut self, answer: &Answer<Token>) -> bool {
-        let Token { router, place, link, addresses, index, .. } = &answer.token;
-        let key = (*router, place.clone());
-        match (answer.operation, answer.result) {
-            (AddressOperation::Add, Ok(_)) => {
-                self.refused.remove(&key);
-                self.placed.extend(link.map(|link| (key.1, link)));
-                true
-            }
-            (AddressOperation::Add, Err(errno)) => {
-                if let Some(address) = addresses.get(*index) {
-                    let refusal = Refusal { router: *router, address: address.clone() };
-                    self.reports.send(Report::Refused(refusal));
-                }
-                // Said once, not for each try.
-                self.refused.insert(key, errno) != Some(errno)
-            }
-            (AddressOperation::Remove, _) => {
-                self.refused.remove(&key);
-                true
-            }
-        }
-    }
-
-    /// Sends the announcements whose addresses are in, before anything is said of them.
-    fn announce(&mut self) -> Due {
-        let mut due = Due::default();
-        while due.finished.is_none()
-            && self.waiting.front().is_some_and(|(after, _)| *after <= self.answered)
-            && let Some((_, waiting)) = self.waiting.pop_front()
-        {
-            match waiting {
-                Waiting::Announce(announce, mut frames, counters) => {
-                    frames.retain(|(_, frame)| !self.is_refused(announce.router, frame.address()));
-                    if frames.is_empty() {
-                        continue;
-                    }
-                    if !self.shadow {
-                        self.push(&announce, &frames);
-                    }
-                    due.sent.push((announce, frames.len() as u32, counters));
-                }
-                Waiting::Sweep(cause) => due.sweep = Some(cause),
-                Waiting::Finish(release, done) => due.finished = Some((release, done)),
-            }
-        }
-        // A frame that can't leave is as one lost on the wire: the next burst repeats it.
-        self.announcer.send(|_| {});
-        due
-    }
-
     /// Tells of what was announced; false when all is done and the end was asked for.
     fn conclude(&mut self, due: Due) -> bool {
         if !due.sent.is_empty() {
@@ -515,90 +392,4 @@ impl Worker {
             None => true,
         }
     }
-
-    /// The interfaces of groups that share a lane, as the kernel numbers them now.
-    fn lanes(&self) -> HashMap<LinkIndex, (usize, GarpGroup)> {
-        let groups = self.garp_groups.iter().enumerate();
-        let members = groups.flat_map(|(number, group)| {
-            group.interfaces.iter().filter_map(move |name| {
-                let index = nix::net::if_::if_nametoindex(&**name).ok()?;
-                Some((LinkIndex(index), (number, group.clone())))
-            })
-        });
-        members.collect()
-    }
-
-    fn is_refused(&self, router: RouterId, address: IpAddr) -> bool {
-        !self.refused.is_empty()
-            && self.refused.keys().any(|(id, (_, refused, _))| *id == router && *refused == address)
-    }
-
-    /// Each address once before any a second time, so that all of them are known as soon as can be.
-    fn push(&mut self, announce: &Announce, frames: &[(LinkIndex, Frame)]) {
-        let now = Instant::now();
-        // Addresses that still wait for their turn are not queued again: refreshes may come faster than they leave.
-        let queued: HashSet<IpAddr> = self.pace.waiting().map(|(_, frame)| frame.address()).collect();
-        let groups = self.lanes();
-        for _ in 0..announce.repeat {
-            for (link, frame) in frames {
-                let arp = matches!(frame, Frame::Arp(_));
-                let garp = &announce.spec.garp;
-                let own = (Lane::Link(*link), if arp { garp.interval } else { garp.gna_interval });
-                let shared = groups.get(link).map(|(number, group)| {
-                    let gap = if arp { group.interval } else { group.gna_interval };
-                    (Lane::Group(*number), gap.unwrap_or_default())
-                });
-                let (lane, gap) = shared.unwrap_or(own);
-                if gap.is_zero() {
-                    push(&mut self.announcer, *link, frame);
-                } else if !queued.contains(&frame.address()) {
-                    self.pace.push(now, (lane, arp), gap, (*link, frame.clone()));
-                }
-            }
-        }
-    }
-}
-
-fn push(announcer: &mut Announcer, link: LinkIndex, frame: &Frame) {
-    match frame {
-        Frame::Arp(repr) => announcer.push_arp(link, repr),
-        Frame::Ndisc { hardware, address, interface } => {
-            let router = link::forwards_ipv6(interface);
-            announcer.push_ndisc(link, &ndisc::Repr { hardware: *hardware, address: *address, router });
-        }
-    }
-}
-
-impl Frame {
-    fn address(&self) -> IpAddr {
-        match self {
-            Self::Arp(repr) => repr.address.into(),
-            Self::Ndisc { address, .. } => (*address).into(),
-        }
-    }
-}
-
-/// Says what became of a request.
-fn publish(bus: &Bus, answer: Answer<Token>) {
-    let Token { spec, addresses, index, cause, lost, .. } = answer.token;
-    let Some(address) = addresses.get(index) else { return };
-    let instance: Name = spec.name.clone();
-    let slow = address.detect_duplicates && address.address.is_ipv6();
-    let Some(address) = spec.virtual_address(address) else { return };
-    let fact = match (answer.operation, answer.result) {
-        // The kernel looks for duplicates first; who waits for that tells.
-        (AddressOperation::Add, Ok(Outcome::Changed)) if slow => return,
-        (AddressOperation::Add, Ok(outcome)) => match lost.filter(|_| outcome == Outcome::Changed) {
-            Some(lost) => VrrpFact::AddressRestored { instance, address, after: lost.elapsed() },
-            None => VrrpFact::AddressAdded { instance, address, adopted: outcome == Outcome::AlreadySo },
-        },
-        (AddressOperation::Remove, Ok(Outcome::Changed)) => VrrpFact::AddressRemoved { instance, address },
-        // Nothing happened, so there is nothing to tell.
-        (AddressOperation::Remove, Ok(Outcome::AlreadySo)) => return,
-        (operation, Err(errno)) => {
-            let adding = operation == AddressOperation::Add;
-            VrrpFact::AddressFailed { instance, address, adding, error: errno.desc().to_owned() }
-        }
-    };
-    bus.publish(Some(cause), fact);
 }

@@ -10,7 +10,10 @@ use integration::{
     wait,
 };
 
-use crate::router::{Router, Running};
+use crate::{
+    router::{Router, Running},
+    takeover::median,
+};
 
 /// Sessions that are measured for what they cost.
 const SESSIONS: u16 = 200;
@@ -23,12 +26,18 @@ pub(crate) fn compare(routers: &[Router; 2], trials: usize, span: Duration) -> R
         "takeover after the cable between the master and its BFD neighbour (3 x 10 ms) was cut, advert_int 0.1 s, {trials} \
          times\n  (20 to 30 ms until the session is down, 22 ms skew of the backup)"
     );
+    let mut medians = Vec::new();
     for router in routers {
-        let mut times = takeovers(router, trials)?;
-        times.sort_unstable();
-        let ms = |time: Option<&Duration>| time.map_or(f64::NAN, |time| time.as_secs_f64() * 1e3);
-        let (least, middle, most) = (ms(times.first()), ms(times.get(times.len() / 2)), ms(times.last()));
+        let mut times: Vec<f64> =
+            takeovers(router, trials)?.iter().map(|it| it.as_secs_f64() * 1e3).collect();
+        times.sort_by(f64::total_cmp);
+        let (least, most) = (times.first().context("no trial")?, times.last().context("no trial")?);
+        let middle = median(&times);
         println!("  {:<10}  min {least:.1} ms, median {middle:.1} ms, max {most:.1} ms", router.name());
+        medians.push(middle);
+    }
+    if let [ours, theirs] = medians[..] {
+        println!("  ratio of the medians: {:.2}", ours / theirs);
     }
     println!("\n{SESSIONS} BFD sessions, a packet each 50 ms both ways, for {} s", span.as_secs());
     let costs = routers.iter().map(|router| sessions(router, span)).collect::<Result<Vec<_>>>()?;
