@@ -56,7 +56,7 @@ def endless(text):
     def act(stream):
         while True:
             stream.sendall(text)
-            time.sleep(0.002)
+            time.sleep(0.02)
     return act
 
 
@@ -159,7 +159,7 @@ def config():
     for checker, (base, acts, more_of_it) in CHECKERS.items():
         protocol = "UDP" if checker in ("DNS_CHECK", "UDP_CHECK") else "TCP"
         print(f"virtual_server 10.0.0.1 {base} {{\n lvs_sched rr\n lvs_method NAT\n protocol {protocol}\n alpha\n"
-              " delay_loop 2\n warmup 0\n retry 0\n delay_before_retry 1")
+              " delay_loop 3\n warmup 0\n retry 0\n delay_before_retry 1")
         for _, port, _, act in (cell for cell in cells() if cell[0] == checker):
             keyword = checker.split()[0]
             own = f"misc_path {command(port, act)}" if keyword == "MISC_CHECK" else "connect_timeout 2"

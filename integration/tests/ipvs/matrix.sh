@@ -20,7 +20,7 @@ fail() {
 		add rule ip lost in ip daddr 192.168.2.3 icmp type echo-request drop
 		add rule ip lost in ip daddr 192.168.2.4 icmp type echo-request reject with icmp type admin-prohibited
 	N
-	# Later than anybody waits, and when the next one is under way.
+	# Later than anybody waits.
 	ip netns exec web2 tc qdisc add dev eth0 parent 1:3 handle 3: netem delay 4500ms
 }
 do_well() {
