@@ -8,6 +8,7 @@ use std::{
     io::Read,
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
