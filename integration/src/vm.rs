@@ -22,7 +22,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::binaries;
+use crate::{binaries, wait};
 
 pub use image::Image;
 
@@ -44,7 +44,7 @@ impl Scenario {
             script: script.into(),
             environment: Vec::new(),
             modules: Vec::new(),
-            limit: Duration::from_secs(150),
+            limit: Duration::from_secs(400),
             memory_mib: 1024,
         }
     }
@@ -58,7 +58,9 @@ impl Scenario {
         let programs = binaries::path("keepwatchd")?;
         let programs = programs.parent().context("a directory of programs")?;
         let scenario = Self::new(format!("$TEST --ignored --nocapture {which}"));
-        Ok(scenario.env("TEST", std::env::current_exe()?).env(binaries::DIRECTORY, programs))
+        let scenario = scenario.env("TEST", std::env::current_exe()?).env(binaries::DIRECTORY, programs);
+        // The machine is slow, and slower yet beside others.
+        Ok(scenario.env(wait::PATIENCE, "4"))
     }
 
     /// Plays it, and shows what it printed.
@@ -86,7 +88,7 @@ impl Scenario {
         self
     }
 
-    /// Gives the whole run, boot included, at most this long; the default is 150 s.
+    /// Gives the whole run, boot included, at most this long; the default is 400 s.
     #[must_use]
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;

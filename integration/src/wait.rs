@@ -1,6 +1,7 @@
 //! Waiting for things to come true, with a limit and a message that says what did not.
 
 use std::{
+    env,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -11,6 +12,8 @@ use anyhow::{Result, bail};
 pub const SHORT: Duration = Duration::from_secs(10);
 /// A limit for what takes a start of daemons or some protocol rounds, on a machine that is busy.
 pub const LONG: Duration = Duration::from_secs(30);
+/// How many times as long as its limit a wait may take, in the environment: for tests that run in a virtual machine.
+pub(crate) const PATIENCE: &str = "KEEPWATCH_TEST_PATIENCE";
 /// How often a condition is looked at.
 const PACE: Duration = Duration::from_millis(10);
 
@@ -27,7 +30,8 @@ pub fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) -> Re
 /// # Errors
 /// When `limit` has passed; the message has `what` in it, a sentence.
 pub fn value<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> Result<T> {
-    let began = Instant::now();
+    let patience = env::var(PATIENCE).ok().and_then(|given| given.parse().ok()).unwrap_or(1_u32);
+    let (began, limit) = (Instant::now(), limit * patience);
     loop {
         if let Some(found) = look() {
             return Ok(found);

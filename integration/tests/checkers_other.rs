@@ -8,6 +8,9 @@ use integration::sockets::receive_buffers;
 use integration::{Host, Lab, keepwatchd::Keepwatchd, udp::UdpServer, wait, web::WebServer};
 use nix::sys::signal::Signal;
 
+#[path = "checkers_other/wire.rs"]
+mod wire;
+
 /// A real server, its checker, and what becomes of it.
 struct Cell {
     at: &'static str,
@@ -26,8 +29,9 @@ fn down(at: &'static str, checker: impl Into<String>, reason: &'static str, says
 
 /// A host with a neighbour, whose checkers look twice a second.
 struct Scene {
+    lab: Lab,
     host: Host,
-    _neighbour: Host,
+    neighbour: Host,
 }
 
 impl Scene {
@@ -37,7 +41,7 @@ impl Scene {
         let (host, neighbour) = (lab.host("director")?, lab.host("neighbour")?);
         host.plug("eth0", &lan)?.address("eth0", "10.78.0.1/24")?.address("eth0", "fd00:78::1/64")?;
         neighbour.plug("eth0", &lan)?.address("eth0", "10.78.0.2/24")?.address("eth0", "fd00:78::2/64")?;
-        Ok(Self { host, _neighbour: neighbour })
+        Ok(Self { lab, host, neighbour })
     }
 
     fn config(lines: &str, cells: &[Cell]) -> String {

@@ -68,7 +68,9 @@ fn the_pair_of_the_first_document_elects_checks_and_fails_over() -> Result<()> {
     let expected = Duration::from_secs(3) + Duration::from_secs(1) * 157 / 256;
     println!("takeover after {outage:?}, {expected:?} by the RFC");
     ensure!(outage >= expected - Duration::from_millis(5), "too early: {outage:?}");
-    ensure!(outage <= expected + Duration::from_millis(300), "too late: {outage:?}");
+    // Another skew would make it a second later.
+    let late = Duration::from_millis(500) + wire.machine().allowance();
+    ensure!(outage <= expected + late, "too late: {outage:?} (bound {late:?} after it)");
     wait::until("it has the address", wait::SHORT, || right.has("eth2", "192.168.4.10"))
 }
 

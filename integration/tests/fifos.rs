@@ -312,7 +312,7 @@ fn go_through_it(ours: bool) -> Result<Vec<String>> {
 
     let began = Instant::now();
     scene.daemon.process_mut().stop(wait::LONG)?;
-    ensure!(began.elapsed() < Duration::from_secs(5), "the stop took {:?}", began.elapsed());
+    ensure!(began.elapsed() < wait::SHORT, "the stop took {:?}", began.elapsed());
     scene.expect(
         "the stop",
         Order::Given,

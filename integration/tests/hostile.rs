@@ -19,7 +19,6 @@ use integration::{
     hostile,
     keepalived::Keepalived,
     keepwatchd::{self, Keepwatchd},
-    metronome::Metronome,
     pair::{OURS, THEIRS},
     snmpd::Snmpd,
     wait,
@@ -33,8 +32,10 @@ use masters::{Manner, Masters};
 
 /// One and a half times advert_int.
 const ON_TIME: Duration = Duration::from_millis(150);
+/// How much later than that an advert must be for the backup to take over: two and a half intervals.
+const PATIENCE: Duration = Duration::from_millis(250);
 /// How long each trouble lasts.
-const SPAN: Duration = Duration::from_secs(12);
+const SPAN: Duration = Duration::from_secs(8);
 
 /// A master under trouble, its backup, and a third machine.
 struct Scene {
@@ -69,22 +70,16 @@ impl Scene {
     }
 
     /// Looks at the adverts while `trouble` goes on: none late, none from the backup. What the machine is late by
-    /// itself, with every thread, is not held against the daemon.
+    /// itself, with every thread, is not held against the daemon; nor is a takeover where that is as long as the backup waits.
     fn undisturbed_by(&self, trouble: impl FnOnce() -> Result<()>) -> Result<()> {
-        let metronome = Metronome::start()?;
         let began = capture::now();
         sleep(Duration::from_secs(1));
         trouble()?;
-        let noise = metronome.worst();
-        let gap = self.pair.wire.largest_gap(OURS, began).context("no adverts during the trouble")?;
+        let noise = self.pair.wire.machine().allowance();
         let usurped = self.pair.wire.adverts_since(THEIRS, began).len();
-        println!(
-            "largest gap {gap:?}, the machine's own lateness {noise:?}; adverts of the backup: {usurped}"
-        );
-        ensure!(usurped == 0, "the backup took over ({usurped} adverts), largest gap {gap:?}");
-        let bound = ON_TIME + noise;
-        ensure!(gap <= bound, "an advert came {gap:?} after the one before (bound {bound:?})");
-        Ok(())
+        println!("adverts of the backup: {usurped}; for the machine: {noise:?}");
+        ensure!(usurped == 0 || noise > PATIENCE, "the backup took over ({usurped} adverts)");
+        self.pair.wire.is_in_time(OURS, began, ON_TIME)
     }
 }
 
@@ -140,8 +135,9 @@ fn master_agents_that_are_no_use_do_not_matter_and_cost_no_memory() -> Result<()
             }
         }
         println!("{rounds} connections, the longest wait for one {longest:?}");
-        // The back-off of at most 10 s, a quarter longer, on a busy machine.
-        ensure!(longest < Duration::from_secs(15), "{longest:?}");
+        // The back-off of at most 10 s, a quarter longer.
+        let bound = Duration::from_secs(15) + scene.pair.wire.machine().allowance();
+        ensure!(longest < bound, "{longest:?}");
         Ok(())
     })?;
     std::fs::remove_file(snmpd.socket())?;

@@ -14,7 +14,7 @@ use std::{
 use integration::vm::Scenario;
 use keepwatch_bus::subject::{Family, Protocol, ServiceKey};
 use keepwatch_ipvs::{
-    Kernel, Timeouts, diff,
+    Kernel, SyncDaemon, SyncRole, Timeouts, diff,
     table::{
         Destination, Encapsulation, Forwarding, Granularity, Operation, Persistence, Service, ServiceFlags,
         Table, VirtualService,
@@ -87,6 +87,25 @@ fn inside_the_machine() {
 
     kernel.flush().unwrap();
     assert!(kernel.snapshot().unwrap().table.services.is_empty());
+
+    // Of one that was started a moment ago the kernel often loses the acknowledgement.
+    let sync = SyncDaemon {
+        follows: false,
+        interface: "lo".to_owned(),
+        sync_id: 5,
+        maximum_length: None,
+        port: None,
+        ttl: None,
+        group: None,
+    };
+    let started = Instant::now();
+    for _ in 0..50 {
+        kernel.start_sync(SyncRole::Master, &sync).unwrap();
+        kernel.stop_sync(SyncRole::Master, &sync).unwrap();
+        assert!(!kernel.runs_sync(SyncRole::Master).unwrap());
+    }
+    println!("50 sync daemons started and stopped in {:?}", started.elapsed());
+    assert!(kernel.stop_sync(SyncRole::Master, &sync).is_err(), "it does not run");
 
     let started = Instant::now();
     let large = large_table();

@@ -1,12 +1,7 @@
 //! Notify scripts of a running keepwatchd: they are run with the right arguments, how they ended is told, and one that
 //! hangs holds up no other subject's.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use integration::{Host, Instance, Lab, conf, keepwatchd::Keepwatchd, wait, web::WebServer};
@@ -260,9 +255,9 @@ fn a_stop_does_not_wait_for_the_first_script() -> Result<()> {
     let mut director =
         Keepwatchd::on(&scene.host).config(instance.version_3(&global)).flag("--vrrp").start()?;
     scene.wait_for("first ", &director)?;
-    let began = Instant::now();
+    // It has a minute, and more than is waited for here.
     let status = director.process_mut().stop(wait::LONG)?;
-    ensure!(status.success() && began.elapsed() < Duration::from_secs(7), "{status} {:?}", began.elapsed());
+    ensure!(status.success(), "{status}");
     assert_eq!(scene.lines(), ["first "], "nothing has begun");
     Ok(())
 }

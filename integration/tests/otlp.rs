@@ -366,7 +366,7 @@ fn a_collector_that_is_no_use_costs_what_does_not_fit_and_that_is_counted() -> R
     let _silent = host.listen(at)?;
     let began = std::time::Instant::now();
     director.process_mut().stop(wait::LONG)?;
-    ensure!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    ensure!(began.elapsed() < wait::SHORT, "{:?}", began.elapsed());
     Ok(())
 }
 

@@ -176,9 +176,8 @@ fn clients_that_stall_delay_no_advert() -> Result<()> {
         clients.push(client);
     }
     std::thread::sleep(Duration::from_secs(5));
-    let gap = wire.largest_gap(OURS, since).context("no adverts")?;
-    println!("largest gap between adverts: {:.1} ms", gap.as_secs_f64() * 1e3);
-    ensure!(gap < 3 * INTERVAL, "a peer would have taken over: {gap:?} without an advert");
+    // A peer would take over after three.
+    wire.is_in_time(OURS, since, 3 * INTERVAL)?;
 
     // They are dropped in the end, and somebody else is served.
     wait::until("the listener answers again", Duration::from_secs(60), || {

@@ -40,7 +40,7 @@ impl Scene {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let _inside = runtime.enter();
         let (bus, mut hub) = Hub::new(BusSettings::default())?;
-        let (reader, events) = (hub.reader(), hub.deliver());
+        let (reader, events) = (hub.reader(), hub.deliver("snmp", |_| true));
         runtime.spawn(hub.run());
         let wanted = Settings { master: Address::Unix(Snmpd::socket_of(&host)), parts: PARTS, traps: true };
         let (settings, watched) = watch::channel(Some(wanted));

@@ -43,7 +43,7 @@ fn servers_are_shown_as_keepalived_shows_them() -> Result<()> {
         .env("MODULES", format!("{}:{tests}/../mib-base", modules.display()))
         .env("KEEPWATCHD", binaries::path("keepwatchd")?)
         .module("ip_vs")
-        .limit(Duration::from_secs(300))
+        .limit(Duration::from_secs(500))
         .run()?;
     let mut counts = Vec::new();
     for moment in ["", " after a reload", " as before"] {

@@ -42,7 +42,9 @@ fn interfaces_of_a_garp_group_share_one_limit() -> Result<()> {
     wait::until("three for each of two addresses", wait::LONG, || all().len() == 6)?;
     ensure!(near.gratuitous_arps(HERE).len() == 3, "{:?}", near.gratuitous_arps(HERE));
     let gaps: Vec<Duration> = all().windows(2).map(|pair| pair[1] - pair[0]).collect();
-    ensure!(gaps.iter().all(|gap| *gap >= Duration::from_millis(80)), "{gaps:?}");
+    // One that left late is nearer to the next.
+    let least = Duration::from_millis(80).saturating_sub(near.machine().allowance());
+    ensure!(gaps.iter().all(|gap| *gap >= least), "{gaps:?} (bound {least:?})");
     Ok(())
 }
 
@@ -148,6 +150,14 @@ fn bursts_are_as_long_and_as_often_as_they_should_be_and_as_keepalived_s() -> Re
                         theirs.process().wait_for_log(&line, wait::LONG)?;
                     }
                     std::thread::sleep(Duration::from_millis(seconds * 1000 + 500));
+                    let all_there = |wire: &Capture| {
+                        ["10.78.9.9", SIX]
+                            .iter()
+                            .all(|at| bursts(&announced(wire, at)).len() >= expected.len())
+                    };
+                    wait::until(&format!("all bursts have begun: {row:?}"), wait::LONG, || {
+                        all_there(&ours_on) && all_there(&theirs_on)
+                    })?;
                     for address in ["10.78.9.9", SIX] {
                         let [mine, its] = [&ours_on, &theirs_on].map(|wire| {
                             let all = bursts(&announced(wire, address)).into_iter();
@@ -161,7 +171,8 @@ fn bursts_are_as_long_and_as_often_as_they_should_be_and_as_keepalived_s() -> Re
                         ensure!(counts(&its) == wanted, "{row:?} {address}: keepalived {its:?}, we {mine:?}");
                         for ((_, at), (_, seconds)) in mine.iter().zip(expected) {
                             let off = at.abs_diff(Duration::from_secs(*seconds));
-                            ensure!(off < Duration::from_millis(350), "{row:?} {address}: {mine:?}");
+                            let bound = Duration::from_millis(350) + ours_on.machine().allowance();
+                            ensure!(off < bound, "{row:?} {address}: {mine:?} (bound {bound:?})");
                         }
                     }
                     Ok(())
@@ -191,7 +202,9 @@ fn announcements_keep_the_distance_that_is_set_for_their_kind() -> Result<()> {
         };
         wait::until("all are announced", wait::LONG, || all().len() == each * addresses.len())?;
         let gaps: Vec<Duration> = all().windows(2).map(|pair| pair[1] - pair[0]).collect();
-        ensure!(gaps.iter().all(|gap| *gap >= Duration::from_millis(least)), "{addresses:?}: {gaps:?}");
+        // One that left late is nearer to the next.
+        let least = Duration::from_millis(least).saturating_sub(wire.machine().allowance());
+        ensure!(gaps.iter().all(|gap| *gap >= least), "{addresses:?}: {gaps:?} (bound {least:?})");
     }
     Ok(())
 }

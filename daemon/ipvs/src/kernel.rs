@@ -341,7 +341,9 @@ impl Kernel {
         self.0.ask(&request, Command::NewDaemon, vec![Attribute::Daemon(attributes)], NLM_F_ACK).map(drop)
     }
 
-    /// Stops one half of connection synchronisation.
+    /// Stops one half of connection synchronisation. Of one that was started a moment ago the kernel may do so without ever
+    /// saying it (the thread is interrupted before it has begun, and netlink drops the acknowledgement with that): then it
+    /// is looked for.
     ///
     /// # Errors
     /// If the kernel refuses: it does not run.
@@ -352,7 +354,25 @@ impl Kernel {
             DaemonAttribute::SyncId(daemon.sync_id.into()),
         ];
         let request = format!("stop sync daemon on {}", daemon.interface);
-        self.0.ask(&request, Command::DelDaemon, vec![Attribute::Daemon(attributes)], NLM_F_ACK).map(drop)
+        if self.0.try_to_ask(&request, Command::DelDaemon, vec![Attribute::Daemon(attributes)])?
+            || !self.runs_sync(role)?
+        {
+            return Ok(());
+        }
+        Err(KernelError::Socket(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Whether a half of connection synchronisation runs.
+    ///
+    /// # Errors
+    /// If the kernel does not say.
+    pub fn runs_sync(&mut self, role: SyncRole) -> Result<bool, KernelError> {
+        let answers = self.0.ask("list sync daemons", Command::GetDaemon, Vec::new(), NLM_F_DUMP)?;
+        let state = DaemonAttribute::State(role_number(role));
+        Ok(answers.iter().flat_map(|answer| &answer.attributes).any(|attribute| match attribute {
+            Attribute::Daemon(daemon) => daemon.contains(&state),
+            _ => false,
+        }))
     }
 }
 

@@ -23,7 +23,7 @@ use nix::{
             setsockopt,
             sockopt::{RcvBuf, RcvBufForce, ReceiveTimeout},
         },
-        time::{TimeVal, TimeValLike},
+        time::TimeVal,
     },
 };
 
@@ -32,6 +32,10 @@ use crate::{
     kernel::{Access, KernelError},
 };
 
+/// The kernel answers before it returns from taking the request; should it ever not, the engine must find out.
+const ANSWERS_WITHIN: TimeVal = TimeVal::new(10, 0);
+/// For a request whose answer is known to be lost at times.
+const AT_ONCE: TimeVal = TimeVal::new(0, 200_000);
 /// Room for answers, unless said otherwise.
 const RECEIVE_BUFFER: u32 = 1 << 20;
 
@@ -51,8 +55,7 @@ impl Connection {
             let mut socket = Socket::new(NETLINK_GENERIC)?;
             socket.bind_auto()?;
             socket.connect(&NetlinkAddress::new(0, 0))?;
-            // The kernel answers at once; should it ever not, the engine must find out.
-            setsockopt(&socket, ReceiveTimeout, &TimeVal::seconds(10))?;
+            setsockopt(&socket, ReceiveTimeout, &ANSWERS_WITHIN)?;
             Ok(socket)
         })?;
         let socket = socket.map_err(KernelError::Socket)?;
@@ -128,6 +131,26 @@ impl Connection {
         flags: u16,
     ) -> Result<Vec<Message>, KernelError> {
         self.exchange(request, Message { command, attributes }, flags)
+    }
+
+    /// As [`Self::ask`], of a request whose acknowledgement the kernel loses at times: whether it came.
+    pub(crate) fn try_to_ask(
+        &mut self,
+        request: &str,
+        command: Command,
+        attributes: Vec<Attribute>,
+    ) -> Result<bool, KernelError> {
+        let within = |socket: &Socket, limit| {
+            setsockopt(socket, ReceiveTimeout, limit).map_err(|errno| KernelError::Socket(errno.into()))
+        };
+        within(&self.socket, &AT_ONCE)?;
+        let asked = self.ask(request, command, attributes, NLM_F_ACK);
+        within(&self.socket, &ANSWERS_WITHIN)?;
+        match asked {
+            Ok(_) => Ok(true),
+            Err(KernelError::Socket(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Sends one request and gathers all parts of its answer.

@@ -35,6 +35,31 @@ pub fn give_back() {
     }
 }
 
+/// Gives back what calls needed of the stack of the process's first thread that have returned since. Another thread's stack
+/// is left as it is: it does nothing there.
+pub fn give_back_stack() {
+    let frame = 0_u8;
+    let here = std::hint::black_box(&raw const frame) as usize;
+    let Ok(maps) = fs::read_to_string("/proc/self/maps") else { return };
+    // SAFETY: it asks for a number.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    let Some(unused) = usize::try_from(page).ok().and_then(|page| below(&maps, here, page)) else { return };
+    // SAFETY: the stack of this very thread, further below this frame than the calls that it still makes reach: nothing
+    // there is read before it is written to. An error leaves everything as it was.
+    unsafe {
+        libc::madvise(unused.start as *mut libc::c_void, unused.end - unused.start, libc::MADV_DONTNEED);
+    }
+}
+
+/// The pages of the first thread's stack that lie well below `here`, if that is on it.
+fn below(maps: &str, here: usize, page: usize) -> Option<Range<usize>> {
+    // For the frames of what is called from here, be it by a signal.
+    const KEPT: usize = 16 << 10;
+    let stack = maps.lines().filter(|line| line.ends_with("[stack]")).find_map(Mapping::read)?;
+    let end = here.checked_sub(KEPT)? & !(page - 1);
+    (stack.range.contains(&here) && stack.range.start < end).then_some(stack.range.start..end)
+}
+
 /// The program's own mappings that are never written to, as `/proc/PID/maps` has them: the one that is executed and holds the
 /// address `inside`, and those of the same file before it. What comes after it may hold pointers that the loader has
 /// moved.
@@ -91,10 +116,21 @@ mod tests {
     }
 
     #[test]
+    fn only_the_first_thread_s_stack_well_below_the_frame_is_given_back() {
+        let maps = format!("{MAPS}7ffd10000000-7ffd10080000 rw-p 00000000 00:00 0    [stack]\n");
+        assert_eq!(below(&maps, 0x7ffd_1007_e123, 0x1000), Some(0x7ffd_1000_0000..0x7ffd_1007_a000));
+        assert_eq!(below(&maps, 0x7ffd_1007_e123, 0x10000), Some(0x7ffd_1000_0000..0x7ffd_1007_0000));
+        assert_eq!(below(&maps, 0x7ffd_1000_4fff, 0x1000), None, "there is next to nothing");
+        assert_eq!(below(&maps, 0x7f4f_ae50_0100, 0x1000), None, "another thread's");
+        assert_eq!(below(MAPS, 0x7ffd_1007_e123, 0x1000), None);
+    }
+
+    #[test]
     fn what_was_given_back_is_there_when_it_is_needed() {
         static TABLE: [&str; 3] = ["one", "two", "three"];
         let kept: Vec<String> = (0..1000).map(|n| n.to_string()).collect();
         give_back();
+        give_back_stack();
         assert_eq!((kept[999].as_str(), TABLE.concat()), ("999", "onetwothree".to_owned()));
     }
 }

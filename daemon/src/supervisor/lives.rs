@@ -56,6 +56,7 @@ impl Supervisor<'_> {
         self.look_after_addresses(now);
         if self.gives_back.take_if(|at| *at <= now).is_some() {
             memory::give_back();
+            memory::give_back_stack();
         }
         match &mut self.phase {
             Phase::Running(worker) => {

@@ -302,6 +302,10 @@ impl Worker {
                     Request::PrintStats => Asked::Dump(Dump::Stats),
                     Request::PrintStatsClear => Asked::Dump(Dump::ClearStats),
                 },
+                () = self.settled.due() => {
+                    self.settled.give_back();
+                    continue;
+                }
                 loaded = reload.loaded() => {
                     reload.answer(&self.settle(loaded));
                     self.settled.soon();

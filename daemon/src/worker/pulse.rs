@@ -77,24 +77,23 @@ impl Line {
         let mut pace = Pace::of(None);
         let mut next = Instant::now();
         loop {
-            let report = match self.reports.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                Ok(report) => {
-                    if let Report::Patience(patience) = report {
-                        // Whoever hears this expects beats as often as that.
-                        pace = Pace::of(patience);
-                        next = Instant::now();
-                    }
-                    report
+            // However much there is to tell, beats are due.
+            let report = if Instant::now() < next {
+                match self.reports.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                    Ok(report) => report,
+                    Err(RecvTimeoutError::Timeout) => continue,
+                    // The worker ends.
+                    Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 }
-                Err(RecvTimeoutError::Timeout) => {
-                    next = Instant::now() + pace.looks_every();
-                    let count =
-                        |count: &Option<Arc<AtomicU64>>| Some(count.as_ref()?.load(Ordering::Relaxed));
-                    Report::Beat(loops.each_ref().map(count))
-                }
-                // The worker ends.
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            } else {
+                next = Instant::now() + pace.looks_every();
+                Report::Beat(loops.each_ref().map(|count| Some(count.as_ref()?.load(Ordering::Relaxed))))
             };
+            if let Report::Patience(patience) = report {
+                // Whoever hears this expects beats as often as that.
+                pace = Pace::of(patience);
+                next = Instant::now();
+            }
             self.socket.write_all(format!("{report}\n").as_bytes())?;
         }
     }

@@ -6,8 +6,7 @@ use keepwatch_bus::Reader;
 use keepwatch_model::ProcessScheduling;
 use keepwatch_net::memory;
 use keepwatch_vrrp::runner::priority;
-use tokio::task::AbortHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// How often it is looked how many events wait.
 const LOOK: Duration = Duration::from_secs(2);
@@ -20,7 +19,7 @@ const CALM: u32 = 4;
 
 /// Whether it is planned, and how it is done.
 pub(super) struct Settled {
-    planned: Option<AbortHandle>,
+    planned: Option<Instant>,
     scheduling: ProcessScheduling,
 }
 
@@ -31,17 +30,24 @@ impl Settled {
         Self { planned: None, scheduling }
     }
 
-    /// Something has begun that takes memory for a while: gives that back later. To be called on a runtime.
+    /// Something has begun that takes memory for a while: that is given back later.
     pub(super) fn soon(&mut self) {
-        if let Some(planned) = self.planned.take() {
-            planned.abort();
+        self.planned = Some(Instant::now() + memory::SETTLED_AFTER);
+    }
+
+    /// Waits until something is to be given back.
+    pub(super) async fn due(&self) {
+        match self.planned {
+            Some(at) => sleep_until(at).await,
+            None => std::future::pending().await,
         }
-        let scheduling = self.scheduling.clone();
-        let later = async move {
-            sleep(memory::SETTLED_AFTER).await;
-            aside(&scheduling, memory::give_back);
-        };
-        self.planned = Some(tokio::spawn(later).abort_handle());
+    }
+
+    /// Gives it back. To be called on the thread that has started everything.
+    pub(super) fn give_back(&mut self) {
+        self.planned = None;
+        aside(&self.scheduling, memory::give_back);
+        memory::give_back_stack();
     }
 
     /// Gives back what events took that waited because they came faster than they were told, whenever that is over. Until the

@@ -7,12 +7,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 
 pub mod frame;
 pub(crate) mod socket;
 
-use crate::background::Background;
+use crate::{background::Background, metronome::Metronome};
 use frame::{Advert, Frame, Payload};
 
 /// Longest frame that is read whole; the LAN's MTU is 1500.
@@ -21,12 +21,13 @@ const LARGEST: usize = 2048;
 /// A running recording of a LAN; see [`Bridge::capture`](crate::Bridge::capture).
 pub struct Capture {
     frames: Arc<Mutex<Vec<Frame>>>,
+    machine: Metronome,
     _reader: Background,
 }
 
 impl Capture {
     pub(crate) fn start(socket: OwnedFd) -> Result<Self> {
-        let frames = Arc::new(Mutex::new(Vec::new()));
+        let (frames, machine) = (Arc::new(Mutex::new(Vec::new())), Metronome::start()?);
         let out = Arc::clone(&frames);
         let reader = Background::start("capture", move |end| {
             let mut buffer = [0; LARGEST];
@@ -36,7 +37,7 @@ impl Capture {
                 out.lock().unwrap_or_else(PoisonError::into_inner).extend(decoded);
             }
         })?;
-        Ok(Self { frames, _reader: reader })
+        Ok(Self { frames, machine, _reader: reader })
     }
 
     /// All frames so far.
@@ -121,6 +122,40 @@ impl Capture {
     pub fn largest_gap(&self, source: &str, since: Duration) -> Option<Duration> {
         let times: Vec<Duration> = self.adverts_since(source, since).into_iter().map(|(at, _)| at).collect();
         times.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max()
+    }
+
+    /// Sees to it that this address has sent an advert each `interval` from `since` until now: none is missing, and there are
+    /// no others between.
+    ///
+    /// # Errors
+    /// When it has not.
+    pub fn keeps_its_rhythm(&self, source: &str, since: Duration, interval: Duration) -> Result<()> {
+        self.is_in_time(source, since, 3 * interval / 2)?;
+        let (sent, span) = (self.adverts_since(source, since).len(), now().saturating_sub(since));
+        let most = 2 + span.as_millis() / interval.as_millis().max(1);
+        ensure!(sent as u128 <= most, "{source} sent {sent} adverts in {span:?}");
+        Ok(())
+    }
+
+    /// How late the machine has been by itself since the recording began.
+    pub fn machine(&self) -> &Metronome {
+        &self.machine
+    }
+
+    /// Sees to it that no two adverts of this address after `since` were further apart than `bound`, and what the machine may
+    /// have added.
+    ///
+    /// # Errors
+    /// When two were, or there are fewer than two.
+    pub fn is_in_time(&self, source: &str, since: Duration, bound: Duration) -> Result<()> {
+        let gap = self.largest_gap(source, since).with_context(|| format!("no adverts of {source}"))?;
+        let allowance = self.machine.allowance();
+        println!("largest gap between adverts of {source}: {gap:?}; for the machine: {allowance:?}");
+        ensure!(
+            gap < bound + allowance,
+            "an advert of {source} came {gap:?} after the one before (bound {bound:?}, for the machine {allowance:?})"
+        );
+        Ok(())
     }
 }
 

@@ -11,7 +11,8 @@ use integration::{background::Background, keepwatchd::Keepwatchd, wait};
 
 use crate::scene::{Scene, calm, quick, text};
 
-const A_SECOND: Duration = Duration::from_secs(1);
+/// Who holds a place without a word may keep it for ten seconds when nobody else wants it.
+const SOON: Duration = Duration::from_secs(4);
 const WHOLE: &str = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 /// What a client does with its connection.
@@ -54,7 +55,7 @@ impl Habit {
 }
 
 #[test]
-fn a_scrape_is_answered_within_a_second_whoever_holds_the_places() -> Result<()> {
+fn a_scrape_is_answered_soon_whoever_holds_the_places() -> Result<()> {
     let scene = Scene::new("full-http")?;
     let daemon = scene.master(&calm().version_3(""), &[])?;
     let at = Keepwatchd::METRICS.parse()?;
@@ -76,14 +77,14 @@ fn a_scrape_is_answered_within_a_second_whoever_holds_the_places() -> Result<()>
             let page = daemon.get("/metrics")?;
             let took = began.elapsed();
             ensure!(page.body.contains("keepalived_up 1"), "{habit:?}: {}", page.body);
-            ensure!(took < A_SECOND + scene.machine.worst(), "{habit:?}, scrape {round}: {took:?}");
+            ensure!(took < SOON + scene.machine.allowance(), "{habit:?}, scrape {round}: {took:?}");
         }
     }
     Ok(())
 }
 
 #[test]
-fn status_is_answered_within_a_second_whoever_holds_the_control_socket() -> Result<()> {
+fn status_is_answered_soon_whoever_holds_the_control_socket() -> Result<()> {
     let scene = Scene::new("full-control")?;
     let daemon = scene.master(&calm().version_3(""), &[])?;
     // Some of whom have begun a question.
@@ -98,7 +99,7 @@ fn status_is_answered_within_a_second_whoever_holds_the_control_socket() -> Resu
         let status = daemon.answer(&["status"])?;
         let took = began.elapsed();
         ensure!(status.contains("MASTER"), "{status}");
-        ensure!(took < A_SECOND + scene.machine.worst(), "{took:?}");
+        ensure!(took < SOON + scene.machine.allowance(), "{took:?}");
     }
     Ok(())
 }

@@ -90,7 +90,7 @@ pub(crate) fn no_gap(scene: &Scene, since: Duration) -> Result<()> {
     wait::until("there are enough adverts to tell", wait::SHORT, || times().len() > 4)?;
     let gap = times().windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max().unwrap_or_default();
     // Two intervals and a bit less; what the machine is late by itself, with every thread, is not the daemon's.
-    let bound = Duration::from_millis(950) + scene.machine.worst();
+    let bound = Duration::from_millis(950) + scene.machine.allowance();
     ensure!(gap < bound, "an advert is missing: {gap:?} (bound {bound:?})");
     Ok(())
 }

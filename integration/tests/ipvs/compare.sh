@@ -14,10 +14,10 @@ table_now() {
 }
 has() { $in ipvsadm -Sn | grep -qE -- "$1"; }
 hasnt() { ! has "$1"; }
-# The table, when it has been the same three times, a second apart.
+# The table, when it has been the same twice, a second apart.
 settle() {
 	local before= now n=0
-	while [ $n -lt 3 ]; do
+	while [ $n -lt 2 ]; do
 		now=$(table_now)
 		if [ "$now" = "$before" ]; then n=$((n + 1)); else n=0; fi
 		before=$now

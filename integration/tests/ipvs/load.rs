@@ -21,11 +21,11 @@ use nix::{
     unistd::Pid,
 };
 
-/// Says how many reloads there are; 40 unless given.
+/// Says how many reloads there are; 20 unless given, 40 with `KEEPWATCH_FULL`.
 const RELOADS: &str = "KEEPWATCH_TEST_RELOADS";
 const ADDRESS: ([u8; 4], u16) = ([10, 0, 0, 1], 80);
 /// Requests in a second, all threads together, and how many of them there are.
-const RATE: u32 = 500;
+const RATE: u32 = 250;
 const CLIENTS: u32 = 20;
 /// Connections that live all the time.
 const TALKERS: usize = 6;
@@ -38,13 +38,16 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 #[test]
 fn reloads_cost_no_request_and_no_connection() {
-    let reloads: u32 = env::var(RELOADS).ok().and_then(|given| given.parse().ok()).unwrap_or(40);
+    let reloads: u32 = env::var(RELOADS)
+        .ok()
+        .and_then(|given| given.parse().ok())
+        .unwrap_or_else(|| integration::amount(20, 40));
     let outcome = Scenario::new(include_str!("load.sh"))
         .env("TEST", env::current_exe().unwrap())
         .env("NETWORK", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ipvs/network.sh"))
         .env("KEEPWATCHD", binaries::path("keepwatchd").unwrap())
         .env(RELOADS, reloads.to_string())
-        .limit(Duration::from_secs(300) + Duration::from_secs(6) * reloads)
+        .limit(Duration::from_secs(450) + Duration::from_secs(6) * reloads)
         .run()
         .unwrap();
     println!("{}", outcome.chapter("load"));

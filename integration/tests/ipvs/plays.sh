@@ -28,7 +28,7 @@ N
 ip -6 addr add fd00:c::7/64 dev lan nodad
 ip -6 addr change fd00:c::1/64 dev lan preferred_lft 0
 ip addr add 10.0.0.3/32 dev lan
-for n in 11 12 13 16 17 18 19; do ip addr add 10.0.0.$n/32 dev lan; done
+for n in 11 12 13 14 16 17 18 19; do ip addr add 10.0.0.$n/32 dev lan; done
 python3 "$PLAYS/talk.py" serve 53 9000 web2 web3 >$WORK/talk 2>&1 &
 talk=$!
 until_ok "the others serve" grep -q serving $WORK/talk
@@ -105,9 +105,12 @@ play() {
 	cp $WORK/second.conf $WORK/director.conf
 	kill -HUP $daemon
 	step reload has '10.0.0.1:99 -r'
+	# What keepalived does not do at a reload: docs/differences.md.
+	[ $who = keepalived ] && sed -i '/^-A -t 10.0.0.11:80 /d; s/ 100 50$/ 60 50/' "$WORK/table all reload"
 	[ $who = keepwatchd ] && { chapter "after the reload"; ask 2 http://10.0.0.14/; ask 2 http://10.0.0.1:99/; }
 	end
 	step stop hasnt '10.0.0.1:99'
+	[ $who = keepalived ] && sed -i '/^-A -t 10.0.0.1[1-4]:80 /d' "$WORK/table all stop"
 }
 talk() { ip netns exec client python3 "$PLAYS/talk.py" ask "$@" | sort | uniq -c | tr -s ' '; }
 traffic() {

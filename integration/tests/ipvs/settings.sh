@@ -103,7 +103,8 @@ ip netns exec client python3 -c '
 import socket, time
 flood, end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), time.time() + 60
 while time.time() < end:
-    for _ in range(100):
+    time.sleep(0.005)
+    for _ in range(20):
         flood.sendto(b"x", ("10.0.0.12", 82))' &
 flood=$!
 for n in 1 2 3 4; do

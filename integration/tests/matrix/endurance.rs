@@ -132,7 +132,7 @@ fn kills(lab: &'static str, kills: u64, beside: fn(&Host, &str) -> Result<Peer>)
         machine.worst()
     );
     // An interval, and what the machine is late by itself.
-    let bound = Duration::from_secs(1) + machine.worst();
+    let bound = Duration::from_secs(1) + machine.allowance();
     ensure!(longest < bound, "on both hosts for {longest:?} (bound {bound:?})");
     Ok(())
 }

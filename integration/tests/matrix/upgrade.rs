@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -48,7 +49,10 @@ impl Pair {
         fs::create_dir_all(&directory)?;
         for name in ["keepwatchd", "keepwatch-worker"] {
             let new = directory.join(format!("{name}.new"));
-            fs::copy(binaries::path(name)?, &new)?;
+            // By another process: a program that this one has open for writing can't be run, nor while a child has that from
+            // it that was forked for another row and has not executed its own program yet.
+            let copied = Command::new("cp").arg(binaries::path(name)?).arg(&new).status()?;
+            ensure!(copied.success(), "{}: {copied}", new.display());
             fs::rename(new, directory.join(name))?;
         }
         Ok(directory.join("keepwatchd"))
@@ -90,7 +94,7 @@ impl Pair {
         let times: Vec<_> = self.wire.adverts().into_iter().map(|(at, _)| at).collect();
         let later = times.windows(2).filter(|pair| pair[1] > since);
         let gap = later.map(|pair| pair[1].saturating_sub(pair[0])).max().unwrap_or_default();
-        let bound = MASTER_DOWN + self.machine.worst();
+        let bound = MASTER_DOWN + self.machine.allowance();
         ensure!(gap < bound, "no advert for {gap:?} (bound {bound:?})");
         Ok(())
     }
@@ -147,7 +151,7 @@ fn adopts(leave: fn(&Pair, &mut Process) -> Result<()>, flags: &'static [&'stati
     ensure!(pair.left.has("eth0", VIP), "it took its address off: {}", daemon.log());
     let next = pair.start(&program, &[])?;
     next.wait_for_log("(VI_1) Entering MASTER STATE", wait::LONG)?;
-    ensure!(next.log().contains("adopting VIP"), "{}", next.log());
+    next.wait_for_log("adopting VIP", wait::LONG)?;
     pair.no_gap(since)?;
     ensure!(pair.elections() == elections, "{}", pair.peer.process().log());
     pair.end(next)

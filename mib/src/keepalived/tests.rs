@@ -428,6 +428,13 @@ fn notifications_carry_what_the_mib_lists() {
     assert_eq!(binds[0].value, value::object(oid(&below(&[3, 5, 0, 2]))));
     assert!(binds.iter().any(|b| b.name == oid(&below(&[3, 3, 1, 23])) && b.value == value::integer(2)));
 
+    // A reload that takes it away is what somebody wanted, and no trouble.
+    let mut without = world.clone();
+    let event = happen(&mut without, ServiceFact::VirtualServerUnconfigured { service: VIRTUAL });
+    assert_eq!(notification(&event, &without, ALL), None);
+    let event = happen(&mut without, ServiceFact::VirtualServerRemoved { service: VIRTUAL });
+    assert_eq!(notification(&event, &without, ALL), None);
+
     // The stop: who was up, and then the virtual server.
     let mut stopping = world.clone();
     happen(&mut stopping, DaemonFact::DaemonStopping { reason: "SIGTERM".into() });

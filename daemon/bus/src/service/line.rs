@@ -181,3 +181,103 @@ fn log_name(kind: &str) -> &str {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::sample;
+    use crate::service::{Failure, FailureReason};
+    use crate::subject::ServiceKey;
+
+    fn said(fact: ServiceFact) -> String {
+        sample::event(1, None, fact).line().map(|line| line.text).unwrap_or_default()
+    }
+
+    fn checker(kind: &str) -> CheckerKey {
+        let real = sample::real_key(([10, 0, 0, 1], 80), ([10, 0, 1, 2], 8080));
+        CheckerKey { real, kind: kind.into(), index: 0 }
+    }
+
+    /// Their words, for people look for them: what each checker says when it succeeds, and when it fails for good.
+    #[test]
+    fn checkers_say_what_those_of_keepalived_say() {
+        let took = Duration::ZERO;
+        let failed = |kind: &str, attempt| ServiceFact::CheckFailed {
+            checker: checker(kind),
+            failure: Failure::new(FailureReason::Refused, "connection refused"),
+            attempt,
+            attempts: 2,
+            log_always: false,
+            took,
+        };
+        for (kind, success, called) in [
+            ("TCP_CHECK", "TCP connection to [10.0.1.2]:tcp:8080 success.", "TCP_CHECK"),
+            ("UDP_CHECK", "UDP connection to [10.0.1.2]:tcp:8080 success.", "UDP_CHECK"),
+            ("PING_CHECK", "ICMP connection to [10.0.1.2]:tcp:8080 success.", "ICMP CHECK"),
+            ("HTTP_GET", "Remote Web server [10.0.1.2]:tcp:8080 succeed on service.", "HTTP_CHECK"),
+            ("SSL_GET", "Remote Web server [10.0.1.2]:tcp:8080 succeed on service.", "SSL_CHECK"),
+            ("SMTP_CHECK", "Remote SMTP server [10.0.1.2]:tcp:8080 succeed on service.", "SMTP_CHECK"),
+            ("MISC_CHECK", "MISC_CHECK on service [10.0.1.2]:tcp:8080 succeeded.", "MISC_CHECK"),
+        ] {
+            assert_eq!(said(ServiceFact::CheckSucceeded { checker: checker(kind), took }), success);
+            let on = format!("{called} on service [10.0.1.2]:tcp:8080 failed");
+            assert_eq!(said(failed(kind, 2)), format!("{on} after 1 retries: connection refused."));
+            assert_eq!(said(failed(kind, 1)), format!("{on} (connection refused), try 1 of 2."));
+        }
+        // The only try: at the start, or without `retry`.
+        let ServiceFact::CheckFailed { checker, failure, log_always, .. } = failed("TCP_CHECK", 1) else {
+            panic!("no failure")
+        };
+        let only = ServiceFact::CheckFailed { checker, failure, attempt: 1, attempts: 1, log_always, took };
+        assert_eq!(said(only), "TCP_CHECK on service [10.0.1.2]:tcp:8080 failed: connection refused.");
+    }
+
+    #[test]
+    fn servers_come_and_go_in_the_words_of_keepalived() {
+        let (real, service) = (checker("").real, checker("").real.service);
+        let sorry: SocketAddr = ([10, 0, 1, 9], 80).into();
+        let weight = |from, to| ServiceFact::RealServerWeightChanged { real, from, to };
+        let cases = [
+            (ServiceFact::RealServerRemoved { real }, "Removing service {RS} from VS {VS}"),
+            (ServiceFact::RealServerUnconfigured { real }, "service {RS} no longer exist"),
+            (ServiceFact::VirtualServerUnconfigured { service }, "Removing Virtual Server {VS}"),
+            (weight(1, 7), "Changing weight from 1 to 7 for active service {RS} of VS {VS}"),
+            (weight(1, 0), "Disabling service {RS} of VS {VS}"),
+            (weight(0, 1), "Enabling service {RS} of VS {VS}"),
+            (
+                ServiceFact::QuorumGained { service, quorum: 3, hysteresis: 1, weight: 4 },
+                "Gained quorum 3+1=4 <= 4 for VS {VS}",
+            ),
+            (
+                ServiceFact::QuorumLost { service, quorum: 3, hysteresis: 1, weight: 1 },
+                "Lost quorum 3-1=2 > 1 for VS {VS}",
+            ),
+            (
+                ServiceFact::SorryServerAdded { service, sorry },
+                "Adding sorry server [10.0.1.9]:tcp:80 to VS {VS}",
+            ),
+            (
+                ServiceFact::SorryServerRemoved { service, sorry },
+                "Removing sorry server [10.0.1.9]:tcp:80 from VS {VS}",
+            ),
+        ];
+        for (fact, expected) in cases {
+            let expected =
+                expected.replace("{RS}", "[10.0.1.2]:tcp:8080").replace("{VS}", "[10.0.0.1]:tcp:80");
+            assert_eq!(said(fact), expected);
+        }
+        let marked = ServiceKey::Fwmark { fwmark: 7, family: crate::subject::Family::Inet };
+        assert_eq!(
+            said(ServiceFact::VirtualServerUnconfigured { service: marked }),
+            "Removing Virtual Server FWM 7"
+        );
+        let six = sample::real_key((std::net::Ipv6Addr::LOCALHOST, 80), (std::net::Ipv6Addr::LOCALHOST, 81));
+        assert_eq!(
+            said(ServiceFact::RealServerRemoved { real: six }),
+            "Removing service [::1]:tcp:81 from VS [::1]:tcp:80"
+        );
+    }
+}

@@ -201,6 +201,39 @@ fn first_checks_come_after_a_second_and_are_spread_over_the_warmup() {
 }
 
 #[test]
+fn without_warmup_the_first_check_comes_after_a_second_sharp() {
+    let sharp = Checker { warmup: Duration::ZERO, ..tcp_checker(0, false) };
+    let story = Story::new((0..20).map(|n| definition(n, 0, sharp.clone())).collect());
+    assert!(story.roster.queue.iter().all(|(at, _)| *at - story.now == BOOTSTRAP));
+}
+
+#[test]
+fn a_round_begins_after_the_end_of_the_last_one_and_a_try_after_the_end_of_the_failed_one() {
+    let (delay_loop, delay_before_retry) = (Duration::from_secs(10), Duration::from_secs(3));
+    let checker = Checker { delay_loop, delay_before_retry, ..tcp_checker(2, false) };
+    let mut story = Story::new(vec![definition(2, 0, checker)]);
+    let steps = [
+        (Outcome::GOOD, delay_loop),
+        (failed(), delay_before_retry),
+        (failed(), delay_before_retry),
+        // The last of three tries.
+        (failed(), delay_loop),
+        // While it is down nobody is in a hurry.
+        (failed(), delay_loop),
+        (Outcome::GOOD, delay_loop),
+        (failed(), delay_before_retry),
+        (Outcome::GOOD, delay_loop),
+    ];
+    for (step, (outcome, pause)) in steps.into_iter().enumerate() {
+        let due = story.next();
+        // Each check takes its time.
+        story.now += Duration::from_secs(5);
+        story.conclude(&due[0], outcome);
+        assert_eq!(story.roster.deadline(), Some(story.now + pause), "after step {step}");
+    }
+}
+
+#[test]
 fn a_check_that_could_not_be_made_condemns_nobody_and_is_said_once() {
     let mut story = Story::new(vec![definition(2, 0, tcp_checker(0, false))]);
     let no_address = Outcome::NotRun("no such address".to_owned());

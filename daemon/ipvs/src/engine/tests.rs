@@ -137,7 +137,7 @@ async fn the_heartbeat_goes_on_without_anything_to_do() {
 #[tokio::test]
 async fn new_servers_are_told_of_before_the_table_is_read() {
     let (bus, mut hub) = Hub::new(BusSettings::default()).unwrap();
-    let mut queue = hub.deliver();
+    let mut queue = hub.deliver("test", |_| true);
     let settings = EngineSettings { dataplane: DataplaneKind::Memory, ..EngineSettings::default() };
     let (_orders, inbox) = mpsc::unbounded_channel();
     let mut task = Task::new(settings, bus.clone(), inbox, Beat::default());
