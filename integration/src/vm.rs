@@ -44,7 +44,7 @@ impl Scenario {
             script: script.into(),
             environment: Vec::new(),
             modules: Vec::new(),
-            limit: Duration::from_secs(400),
+            limit: Duration::from_secs(600),
             memory_mib: 1024,
         }
     }

@@ -451,7 +451,7 @@ fn real_servers_leave_and_return_with_their_sessions_as_with_keepalived() -> Res
     let story = Scenario::new(include_str!("bfd/check.sh"))
         .env("NETWORK", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ipvs/network.sh"))
         .env("KEEPWATCHD", binaries::path("keepwatchd")?)
-        .limit(Duration::from_secs(400))
+        .limit(Duration::from_secs(700))
         .run()?;
     ensure!(story.code == 0, "{}", story.output);
     let told = story.chapter("keepwatchd");

@@ -164,7 +164,7 @@ fn virtual_and_real_servers_mail_as_keepalived_does() -> Result<()> {
         .module("ip_vs_rr")
         .module("veth")
         .module("bridge")
-        .limit(std::time::Duration::from_secs(400))
+        .limit(std::time::Duration::from_secs(700))
         .succeed()
 }
 

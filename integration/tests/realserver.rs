@@ -19,7 +19,7 @@ fn traffic_passes_through_real_servers_that_were_set_up_from_the_directors_file(
         .env("KEEPWATCH", binaries::path("keepwatch").unwrap())
         .env("KEEPWATCHD", binaries::path("keepwatchd").unwrap())
         .env("FILE", FILE)
-        .limit(Duration::from_secs(500))
+        .limit(Duration::from_secs(700))
         .run()
         .unwrap();
     assert_eq!(story.code, 0, "{}", story.output);

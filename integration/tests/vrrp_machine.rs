@@ -27,7 +27,7 @@ fn ipvlans_and_vrfs_carry_virtual_routers() -> Result<()> {
         .module("vrf")
         .module("veth")
         .module("bridge")
-        .limit(Duration::from_secs(400))
+        .limit(Duration::from_secs(700))
         .succeed()
 }
 
