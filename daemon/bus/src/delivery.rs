@@ -1,6 +1,7 @@
 //! Consumers that deliver: each has a queue of its own that holds every event that concerns it from the start, in order.
-//! They wait for nothing, so that much waits in it only while the machine is short of time; there is a bound all the same,
-//! beyond which what is new is lost to that consumer, is counted, and told once in a row.
+//! They wait for nothing, so that much waits in it only while the machine is short of time. Who acts (scripts, mails, traps)
+//! is concerned by few events and gets them all. Who takes all there are (the log) has a bound all the same, beyond which
+//! what is new is lost to that consumer, is counted, and told once in a row.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use crate::counters::{Counter, Gauge};
 use crate::event::Event;
 use crate::fact::Fact;
 
-/// What may wait for one consumer: more than the start of ten thousand real servers. All consumers hold the same events, some
+/// What may wait for a consumer that takes all: more than the start of ten thousand real servers. All consumers hold the same events, some
 /// hundred bytes each.
 pub(crate) const MOST: usize = 65_536;
 /// Events that a consumer takes in one turn, before other tasks get theirs. Tokio would end its turn after 128.
@@ -39,7 +40,7 @@ pub struct Feed {
 pub enum Fed {
     /// It waits, or is none of its business.
     Taken,
-    /// It waits: the first after so many that were lost in that time.
+    /// It has caught up, after so many that were lost in that time.
     TakenAfter(u64, Duration),
     /// It is lost, as others before it.
     Lost,
@@ -63,10 +64,25 @@ impl Feed {
         (feed, Deliveries { events, waiting, in_a_row: 0 })
     }
 
+    /// What is to be told of it while nothing happens: that it has caught up.
+    pub(crate) fn look(&mut self) -> Fed {
+        match self.late {
+            Some((since, lost)) if self.waiting.get() <= self.most / 2 => {
+                self.late = None;
+                Fed::TakenAfter(lost, since.elapsed())
+            }
+            Some(_) | None => Fed::Taken,
+        }
+    }
+
     /// Hands an event on, if the consumer has anything to do with it; never waits.
     pub fn send(&mut self, event: &Arc<Event>) -> Fed {
         if !(self.concerns)(&event.fact) {
-            return if self.queue.is_closed() { Fed::Gone } else { Fed::Taken };
+            if self.queue.is_closed() {
+                self.waiting.set(0);
+                return Fed::Gone;
+            }
+            return Fed::Taken;
         }
         let waiting = self.waiting.get();
         // One that came too late catches up before it is told that it does.
@@ -81,6 +97,8 @@ impl Feed {
         }
         self.waiting.add(1);
         if self.queue.send(event.clone()).is_err() {
+            // What waited for it waits no more.
+            self.waiting.set(0);
             return Fed::Gone;
         }
         match self.late.take() {
@@ -150,7 +168,14 @@ mod tests {
         assert!(matches!(feed.send(&event(8)), Fed::TakenAfter(3, _)));
         let left: Vec<u64> = std::iter::from_fn(|| events.try_recv().ok()).map(|event| event.id.0).collect();
         assert_eq!((left, feed.waiting.get(), feed.missed.get()), (vec![3, 4, 8], 0, 3));
+        let fed: Vec<Fed> = (9..=13).map(|id| feed.send(&event(id))).collect();
+        assert_eq!(fed[4], Fed::LostFirst);
+        assert_eq!(feed.look(), Fed::Taken, "it has not caught up");
+        while events.try_recv().is_ok() {}
+        assert!(matches!(feed.look(), Fed::TakenAfter(1, _)), "nothing happens, and it is told all the same");
+        assert_eq!(feed.look(), Fed::Taken);
+        assert_eq!(feed.send(&event(14)), Fed::Taken);
         drop(events);
-        assert_eq!(feed.send(&event(9)), Fed::Gone);
+        assert_eq!((feed.send(&event(15)), feed.waiting.get()), (Fed::Gone, 0));
     }
 }

@@ -205,13 +205,22 @@ impl Hub {
         Reader(self.shared.clone())
     }
 
-    /// A queue of every event that concerns it, from the start, in order, for a consumer that delivers (mail, traps). How
-    /// much waits in it is shown under `name`; should it ever be more than the start of the largest configuration gives
-    /// ([`crate::delivery`]), what is lost to the consumer is counted as missed, and told.
+    /// A queue of every event that concerns it, from the start, in order, for a consumer that acts (mail, traps). How much
+    /// waits in it is shown under `name`.
     pub fn deliver(&mut self, name: &str, concerns: fn(&Fact) -> bool) -> Deliveries {
+        self.feed(name, concerns, usize::MAX)
+    }
+
+    /// The same of all events, for a consumer that tells of them. Should ever more wait than the start of the largest
+    /// configuration gives ([`crate::delivery`]), what is lost to the consumer is counted as missed, and told.
+    pub fn deliver_all(&mut self, name: &str) -> Deliveries {
+        self.feed(name, |_| true, MOST)
+    }
+
+    fn feed(&mut self, name: &str, concerns: fn(&Fact) -> bool, most: usize) -> Deliveries {
         let (name, counters) = (Name::from(name), &self.shared.counters);
         let (feed, deliveries) =
-            Feed::new(MOST, concerns, counters.waiting.resolve(&name), counters.missed.resolve(&name));
+            Feed::new(most, concerns, counters.waiting.resolve(&name), counters.missed.resolve(&name));
         self.delivering.push((name, feed));
         deliveries
     }
@@ -229,7 +238,11 @@ impl Hub {
             self.shared.turned.store(monotonic_nanoseconds(), Ordering::Relaxed);
             let received = tokio::select! {
                 received = self.queue.recv() => received,
-                _ = tick.tick() => continue,
+                _ = tick.tick() => {
+                    let bus = &self.bus;
+                    self.delivering.iter_mut().for_each(|(name, feed)| tell_of(bus, name, feed.look()));
+                    continue;
+                }
             };
             let Ok(Some(event)) = received else { break };
             self.handle(event);

@@ -89,7 +89,9 @@ impl Pulse {
     /// From `now` on it shall be found out so soon that a worker hangs; it has been told to tell as often.
     pub fn keep(&mut self, now: Instant, pace: Pace) {
         self.pace = pace;
-        self.excuse(now, now.duration_since(self.heard));
+        // What it told so far it told at another pace.
+        self.heard = now;
+        self.last.iter_mut().for_each(|last| last.1 = now);
     }
 
     /// Time that nobody is to be blamed for.
@@ -128,16 +130,18 @@ impl Pulse {
         let lost = now.duration_since(self.looked).saturating_sub(suspicious / 2);
         self.excuse(now, lost);
         self.looked = now;
-        let silent = |what, since: Instant, limit| {
-            let silence = now.duration_since(since);
+        // Of a loop nothing is known but what is told: a process that tells nothing is another matter.
+        let heard = self.heard;
+        let silent = |what, since: Instant, until: Instant, limit| {
+            let silence = until.saturating_duration_since(since);
             (silence > limit).then_some(Hang { what, certain: silence > HUNG_AFTER, silent_since: since })
         };
         if !self.started {
-            return silent("start", self.heard, self.starts_within);
+            return silent("start", heard, now, self.starts_within);
         }
-        silent("process", self.heard, suspicious).or_else(|| {
+        silent("process", heard, now, suspicious).or_else(|| {
             LOOPS.iter().zip(&self.last).find_map(|(name, (_, at))| {
-                silent(name, *at, if *name == VRRP { suspicious } else { HUNG_AFTER_ASIDE })
+                silent(name, *at, heard, if *name == VRRP { suspicious } else { HUNG_AFTER_ASIDE })
             })
         })
     }
@@ -275,6 +279,24 @@ mod tests {
             let kept = pace.turns_every() + 2 * pace.looks_every();
             assert!(kept < pace.hung_after, "{patience:?}: {kept:?}");
         }
+    }
+
+    #[test]
+    fn who_is_told_of_late_is_not_blamed_for_it() {
+        let short = Pace::of(Some(Duration::from_millis(200)));
+        let began = Instant::now();
+        let at = |milliseconds| began + Duration::from_millis(milliseconds);
+        let mut pulse = Pulse::new(began);
+        pulse.beat(at(10), &[Some(1), None, None]);
+        // At the pace of before a turn more was told half a second later; now all is to go faster.
+        pulse.beat(at(400), &[Some(1), None, None]);
+        pulse.keep(at(500), short);
+        assert_eq!(pulse.hung(at(501)), None);
+        assert_eq!(pulse.hung(at(523)), None);
+        // Then nobody tells anything: that the thread itself hangs is not known.
+        pulse.beat(at(530), &[Some(2), None, None]);
+        let hang = (550..1000).step_by(20).find_map(|now| pulse.hung(at(now)));
+        assert_eq!(hang.map(|hang| hang.what), Some("process"));
     }
 
     #[test]

@@ -100,8 +100,12 @@ impl Supervisor<'_> {
             }
             Report::Ending(within) => {
                 systemd::notify(&systemd::longer(within + STOP_WITHIN));
-                if let Phase::Stopping { until, .. } = &mut self.phase {
-                    *until = Instant::now() + within + STOP_WITHIN;
+                match &mut self.phase {
+                    Phase::Stopping { until, .. } => {
+                        *until = (*until).max(Instant::now() + within + STOP_WITHIN);
+                    }
+                    Phase::Running(worker) => worker.ends(within + STOP_WITHIN),
+                    Phase::Waiting { .. } | Phase::Over(_) => {}
                 }
             }
             Report::Ready => self.runs(stopping),

@@ -47,6 +47,8 @@ pub(super) struct Worker {
     pace: Pace,
     /// What it was found to hang in when it was last looked at.
     suspected: Option<Hang>,
+    /// It ends by itself, and is left alone until then.
+    ends: Option<Instant>,
     blamed: Option<(String, Instant)>,
     gives_way: bool,
 }
@@ -71,6 +73,7 @@ impl Worker {
             started,
             pace: Pace::of(None),
             suspected: None,
+            ends: None,
             blamed: None,
             gives_way: false,
         })
@@ -137,6 +140,11 @@ impl Worker {
         self.pulse.keep(Instant::now(), pace);
     }
 
+    /// It ends, be it because somebody told it so behind our back; that may take so long.
+    pub(super) fn ends(&mut self, within: Duration) {
+        self.ends = Some(Instant::now() + within);
+    }
+
     /// How often [`Worker::hung`] is to be asked.
     pub(super) fn looks_every(&self) -> Duration {
         self.pace.looks_every()
@@ -151,7 +159,11 @@ impl Worker {
     /// a machine that is too busy for this worker is no better for the next. And what it said just now may not have been
     /// read yet: so it is found twice.
     pub(super) fn hung(&mut self, now: Instant) -> Option<Hang> {
+        let left_alone = self.ends.is_some_and(|until| now < until);
         let hang = self.pulse.hung(now).filter(|hang| {
+            if left_alone {
+                return false;
+            }
             let thread = if hang.what == VRRP { VRRP } else { PULSE_THREAD };
             hang.certain || !waits_for_the_machine(self.child.id(), thread)
         });

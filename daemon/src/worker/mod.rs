@@ -333,6 +333,7 @@ impl Worker {
 
     /// Whether the virtual routers have released what they are to release.
     async fn stop(mut self, reason: &str) -> bool {
+        self.to_supervisor.say(Report::Ending(Duration::ZERO));
         self.saved.stop();
         let begun = Instant::now();
         let cause = self.bus.publish(None, DaemonFact::DaemonStopping { reason: reason.into() });

@@ -74,6 +74,8 @@ impl Line {
 
     /// Speaks until nobody listens any more. A supervisor that does not read makes this thread wait, and no other.
     fn speak(mut self, loops: &[Option<Arc<AtomicU64>>; LOOPS.len()]) -> io::Result<()> {
+        let count = |count: &Option<Arc<AtomicU64>>| Some(count.as_ref()?.load(Ordering::Relaxed));
+        let beat = || Report::Beat(loops.each_ref().map(count));
         let mut pace = Pace::of(None);
         let mut next = Instant::now();
         loop {
@@ -87,14 +89,16 @@ impl Line {
                 }
             } else {
                 next = Instant::now() + pace.looks_every();
-                Report::Beat(loops.each_ref().map(|count| Some(count.as_ref()?.load(Ordering::Relaxed))))
+                beat()
             };
+            let mut text = format!("{report}\n");
             if let Report::Patience(patience) = report {
-                // Whoever hears this expects beats as often as that.
+                // Whoever hears this expects beats as often as that: the first comes with it.
                 pace = Pace::of(patience);
-                next = Instant::now();
+                next = Instant::now() + pace.looks_every();
+                text += &format!("{}\n", beat());
             }
-            self.socket.write_all(format!("{report}\n").as_bytes())?;
+            self.socket.write_all(text.as_bytes())?;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Webhooks: events, or alerts made of them, are posted to whoever wants to know. In: every event, from a lossless queue
+//! Webhooks: events, or alerts made of them, are posted to whoever wants to know. In: every event, from a queue
 //! of the bus. Out: POST requests, each receiver with a queue and retries of its own ([`keepwatch_deliver::Courier`]), so
 //! that one which is dead delays nobody.
 //!

@@ -37,7 +37,7 @@ impl Log {
         let (queue, complaints) = Queue::open(&LogSettings::of(cli));
         let levels = Arc::new(Levels::new(if cli.log_detail > 0 { Level::Detail } else { Level::Info }));
         levels.set(&cli.log_level);
-        let task = tokio::spawn(run(hub.deliver("log", |_| true), queue, levels.clone()));
+        let task = tokio::spawn(run(hub.deliver_all("log"), queue, levels.clone()));
         (Self { task, levels }, complaints.into_iter().map(|why| ("Log file".into(), why)).collect())
     }
 

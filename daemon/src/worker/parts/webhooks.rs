@@ -22,8 +22,7 @@ impl Webhooks {
     /// Sets it going; it posts nothing before [`Webhooks::apply`].
     pub(in crate::worker) fn start(hub: &mut Hub, reader: Reader, bus: &Bus) -> Self {
         let wanted = watch::Sender::new(None);
-        let task =
-            webhook::run(hub.deliver("webhooks", |_| true), wanted.subscribe(), reader, bus.downgrade());
+        let task = webhook::run(hub.deliver_all("webhooks"), wanted.subscribe(), reader, bus.downgrade());
         Self { wanted, task: tokio::spawn(task) }
     }
 
