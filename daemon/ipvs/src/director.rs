@@ -29,7 +29,7 @@ use keepwatch_model as model;
 
 use self::virtual_server::{VirtualServer, configured};
 use crate::{
-    definition::Definition,
+    definition::{Definition, Server},
     desk::Here,
     step::{Occupant, Step},
     table::{Operation, Table},
@@ -47,6 +47,15 @@ pub(crate) struct Director {
     cause: Option<EventId>,
 }
 
+/// What new definitions have brought.
+#[derive(Default)]
+pub(crate) struct Defined {
+    /// Those that are to begin.
+    pub(crate) new: Vec<Definition>,
+    /// Entries that were another virtual server's before.
+    pub(crate) moved: BTreeSet<ServiceKey>,
+}
+
 impl Director {
     pub(crate) fn new(bus: Bus) -> Self {
         let (servers, owners, dirty) = Default::default();
@@ -54,16 +63,46 @@ impl Director {
     }
 
     /// Takes over new definitions; what did not change sees nothing. Those that are new are told of, for checkers may find
-    /// something of them at any time, and given back for [`Self::begin`], which must know what is in the table.
-    pub(crate) fn define(&mut self, definitions: Vec<Definition>, cause: Option<EventId>) -> Vec<Definition> {
+    /// something of them at any time, and given back for [`Self::begin`], which must know what is in the table. A group that
+    /// has lost its first entry is the same virtual server still.
+    pub(crate) fn define(&mut self, definitions: Vec<Definition>, cause: Option<EventId>) -> Defined {
         self.cause = cause;
         let mut old = std::mem::take(&mut self.servers);
-        self.owners.clear();
-        let mut new = Vec::new();
-        for definition in definitions {
+        let owners = std::mem::take(&mut self.owners);
+        let keys: BTreeSet<_> = definitions.iter().map(|definition| definition.key).collect();
+        let pairs: Vec<_> = definitions
+            .into_iter()
+            .map(|definition| {
+                let before = old.remove(&definition.key).or_else(|| {
+                    let mut owned = definition.entries.iter().map(|entry| owners.get(entry).unwrap_or(entry));
+                    let former = owned.find(|key| old.contains_key(key) && !keys.contains(key))?;
+                    old.remove(former)
+                });
+                (definition, before)
+            })
+            .collect();
+        // Consumers keep them in the order of the configuration: what is taken from its end moves nothing else.
+        let mut gone: Vec<_> = old.into_values().collect();
+        gone.sort_by_key(|server| std::cmp::Reverse(server.definition().settings.position));
+        let mut leaving: Vec<ServiceKey> =
+            gone.iter().flat_map(|server| &server.definition().entries).copied().collect();
+        for (definition, before) in &pairs {
+            let after: BTreeSet<_> = definition.entries.iter().collect();
+            let before = before.iter().flat_map(|server| &server.definition().entries);
+            leaving.extend(before.filter(|entry| !after.contains(entry)));
+        }
+        let left: BTreeSet<_> = leaving.iter().copied().collect();
+        // Before anything is told of who comes: that may be the same entry, of another virtual server.
+        for service in leaving {
+            self.dirty.insert(service);
+            self.bus.publish(cause, ServiceFact::VirtualServerUnconfigured { service });
+        }
+        let mut defined = Defined::default();
+        for (definition, before) in pairs {
             let key = definition.key;
+            defined.moved.extend(definition.entries.iter().filter(|entry| left.contains(entry)));
             self.owners.extend(definition.entries.iter().skip(1).map(|entry| (*entry, key)));
-            let server = match old.remove(&key) {
+            let server = match before {
                 Some(server) if server.definition() == &definition => server,
                 Some(server) => {
                     self.dirty.extend(&server.definition().entries);
@@ -71,24 +110,16 @@ impl Director {
                     server.redefine(definition, &self.bus, cause)
                 }
                 None => {
-                    let tell = |entry: &ServiceKey| configured(&definition, *entry, &self.bus, cause);
+                    let up = |_: &SocketAddr, server: &Server| server.starts.up;
+                    let tell = |entry: &ServiceKey| configured(&definition, *entry, up, (&self.bus, cause));
                     definition.entries.iter().for_each(tell);
-                    new.push(definition);
+                    defined.new.push(definition);
                     continue;
                 }
             };
             self.servers.insert(key, server);
         }
-        // Consumers keep them in the order of the configuration: what is taken from its end moves nothing else.
-        let mut gone: Vec<_> = old.into_values().collect();
-        gone.sort_by_key(|server| std::cmp::Reverse(server.definition().settings.position));
-        for server in gone {
-            for service in &server.definition().entries {
-                self.dirty.insert(*service);
-                self.bus.publish(cause, ServiceFact::VirtualServerUnconfigured { service: *service });
-            }
-        }
-        new
+        defined
     }
 
     /// Lets those begin that are new. `existing` is what is in the kernel that nobody of this run put there: it is adopted.
@@ -224,8 +255,8 @@ impl Director {
 impl Director {
     /// Both of what new definitions need.
     pub(crate) fn apply(&mut self, definitions: Vec<Definition>, existing: &Table, cause: Option<EventId>) {
-        let new = self.define(definitions, cause);
-        self.begin(new, existing);
+        let defined = self.define(definitions, cause);
+        self.begin(defined.new, existing);
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
     dataplane::{AUDIT_PERIOD, DataplaneKind},
     definition::{Definition, definitions, entries},
     desk::{Act, Desk, HEARTBEAT, Here, Order},
-    director::Director,
+    director::{Defined, Director},
     kernel::{Access, SyncDaemon, SyncRole, Timeouts},
     leaving,
     marking::Marking,
@@ -269,7 +269,7 @@ impl Task {
         let Desired { definitions, meters, timeouts, sync, marking, receive_buffer } = desired;
         self.desk.holding = true;
         let coming = entries(&definitions);
-        let new = self.desk.director.define(definitions, cause);
+        let Defined { new, moved } = self.desk.director.define(definitions, cause);
         told();
         if !self.started && self.settings.flush_at_start {
             self.reconciler.flush(&mut self.desk).await;
@@ -279,6 +279,7 @@ impl Task {
         self.desk.director.begin(new, &existing);
         self.desk.holding = false;
         self.reconciler.adopt(&existing, &self.desk);
+        self.reconciler.hand_over(&moved, &self.desk);
         // After the last sample of those before: what is gone is not counted again.
         meters.keep(self.desk.director.definitions());
         self.reconciler.meters = meters;

@@ -4,7 +4,10 @@
 //! their causes, each once. A virtual server that comes back after somebody had deleted it was told of already: that is
 //! drift, and the reconciler's to tell.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 
 use keepwatch_bus::fact::{IpvsFact, ServiceFact};
 use keepwatch_bus::{Bus, EventId, subject::RealKey};
@@ -117,6 +120,11 @@ impl Ledger {
         places.is_some_and(|places| {
             places.range((place, Occupant::LEAST)..).next().is_some_and(|((at, _), _)| *at == place)
         })
+    }
+
+    /// What was told of these services is not so any more: they were told as unconfigured.
+    pub(crate) fn forget(&mut self, services: &BTreeSet<ServiceKey>) {
+        self.services.retain(|service, _| !services.contains(service));
     }
 
     /// Tells that the table was emptied.

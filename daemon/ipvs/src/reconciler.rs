@@ -130,6 +130,14 @@ impl Reconciler {
         self.ledger.adopt(&desk.director, existing);
     }
 
+    /// Tells of services that are another virtual server's now, and are there.
+    pub(crate) fn hand_over(&mut self, moved: &BTreeSet<ServiceKey>, desk: &Desk) {
+        if !moved.is_empty() {
+            self.ledger.forget(moved);
+            self.ledger.adopt(&desk.director, &restrict(&self.believed, moved));
+        }
+    }
+
     /// Lets the data plane be tried again, if it failed.
     pub(crate) fn try_again(&mut self) {
         if self.uncertain.is_some() {

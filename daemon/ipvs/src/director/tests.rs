@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    definition::{Server, Sorry, entries},
+    definition::{Sorry, entries},
     desk::Desk,
     fixture::{VIP, definition, server, web},
     reconciler::Reconciler,
@@ -50,11 +50,16 @@ impl Story {
     }
 
     fn apply(&mut self, definition: Definition) {
-        let definitions = vec![definition];
+        self.apply_all(vec![definition]);
+    }
+
+    fn apply_all(&mut self, definitions: Vec<Definition>) {
         self.runtime.block_on(async {
             let existing = self.reconciler.prepare(entries(&definitions), &mut self.desk).await;
-            self.desk.director.apply(definitions, &existing, None);
+            let Defined { new, moved } = self.desk.director.define(definitions, None);
+            self.desk.director.begin(new, &existing);
             self.reconciler.adopt(&existing, &self.desk);
+            self.reconciler.hand_over(&moved, &self.desk);
             self.reconciler.reconcile(&mut self.desk).await;
         });
     }
@@ -430,5 +435,74 @@ proptest! {
                 prop_assert_eq!(live, [200]);
             }
         }
+    }
+}
+
+/// The entries that are known, whether they are in the table as far as was told, and the last byte of the real servers there
+/// with whether they are up and in the table.
+type Known = Vec<(String, bool, Vec<(u8, bool, bool)>)>;
+
+impl Story {
+    fn known(mut self) -> Known {
+        let reader = self.hub.reader();
+        drop((self.desk, self.reconciler));
+        let _ = self.hub.deliver("test", |_| false);
+        self.runtime.block_on(self.hub.run());
+        let world = reader.world();
+        let last = |address: SocketAddr| match address.ip() {
+            IpAddr::V4(v4) => v4.octets()[3],
+            IpAddr::V6(_) => 0,
+        };
+        let mut known: Known = world
+            .services
+            .values()
+            .map(|service| {
+                let reals = service.reals.values();
+                let reals = reals.map(|real| (last(real.address), real.up, real.weight.is_some())).collect();
+                (service.key.to_string(), service.present, reals)
+            })
+            .collect();
+        known.sort();
+        known
+    }
+}
+
+fn entry(n: u8) -> ServiceKey {
+    ServiceKey::Address { address: [10, 0, 0, n].into(), port: 80, protocol: Protocol::Tcp }
+}
+
+fn group(entries: &[u8], servers: &[u8]) -> Definition {
+    let entries: Vec<_> = entries.iter().map(|n| entry(*n)).collect();
+    let servers = servers.iter().map(|n| (*n, server(1)));
+    Definition { key: entries[0], entries, ..definition(servers) }
+}
+
+#[test]
+fn a_group_whose_first_entry_goes_or_is_new_is_known_whole_and_who_is_down_stays_down() {
+    for after in [&[12_u8, 13][..], &[10, 11, 12], &[12, 14]] {
+        let mut story = Story::new(group(&[11, 12], &[2, 3]));
+        let dead = RealKey { service: entry(11), real: web(2) };
+        story.desk.director.health(&dead, Health::DOWN, None);
+        story.apply(group(after, &[2, 3]));
+        let expected: Known = after
+            .iter()
+            .map(|n| (entry(*n).to_string(), true, vec![(2, false, false), (3, true, true)]))
+            .collect();
+        assert_eq!(story.known(), expected, "{after:?}");
+    }
+}
+
+#[test]
+fn an_entry_that_moves_to_another_virtual_server_is_known_as_that_one_s() {
+    for receiver_first in [true, false] {
+        let mut story = Story::new(group(&[11, 12], &[2]));
+        story.apply_all(vec![group(&[21], &[3]), group(&[11, 12], &[2])]);
+        let (receiver, donor) = (group(&[21, 12], &[3]), group(&[11], &[2]));
+        let all = if receiver_first { vec![receiver, donor] } else { vec![donor, receiver] };
+        story.apply_all(all);
+        let expected: Known = [(11, 2), (12, 3), (21, 3)]
+            .map(|(n, real)| (entry(n).to_string(), true, vec![(real, true, true)]))
+            .into();
+        assert_eq!(story.known(), expected, "{receiver_first}");
     }
 }

@@ -105,7 +105,8 @@ impl VirtualServer {
         this
     }
 
-    /// The same one with another definition; what is known of its real servers stays known.
+    /// The same one with another definition; what is known of its real servers stays known. That entries have left it was
+    /// told.
     pub(super) fn redefine(mut self, definition: Definition, bus: &Bus, cause: Option<EventId>) -> Self {
         let old = std::mem::replace(&mut self.definition, definition);
         self.cause = cause;
@@ -119,9 +120,6 @@ impl VirtualServer {
         self.live = self.live_weight();
         let entries: [BTreeSet<_>; 2] = [&old, &self.definition].map(|d| d.entries.iter().copied().collect());
         let [before, after] = entries;
-        for service in before.difference(&after) {
-            bus.publish(cause, ServiceFact::VirtualServerUnconfigured { service: *service });
-        }
         self.tell_settings(&old, bus, cause);
         let gone = old.servers.iter().filter(|(real, _)| !self.definition.servers.contains_key(real));
         let mut gone: Vec<_> = gone.map(|(real, server)| (server.settings.position, *real)).collect();
@@ -133,10 +131,11 @@ impl VirtualServer {
             });
         }
         for entry in after.difference(&before) {
-            configured(&self.definition, *entry, bus, cause);
-            if self.resting {
-                bus.publish(cause, ServiceFact::ChecksSuspended { service: *entry });
-            }
+            let up = |address: &SocketAddr, server: &Server| {
+                self.reals.get(address).map_or(server.starts.up, |real| real.health.up)
+            };
+            configured(&self.definition, *entry, up, (bus, cause));
+            self.tell_state(*entry, bus, cause);
         }
         if old.sorry != self.definition.sorry {
             self.sorry_cause = cause;
@@ -148,6 +147,18 @@ impl VirtualServer {
 
     pub(super) fn definition(&self) -> &Definition {
         &self.definition
+    }
+
+    /// Tells of a new entry what is otherwise than of one that begins.
+    fn tell_state(&self, service: ServiceKey, bus: &Bus, cause: Option<EventId>) {
+        if self.resting {
+            bus.publish(cause, ServiceFact::ChecksSuspended { service });
+        }
+        if !self.quorum {
+            let Definition { quorum, hysteresis, .. } = self.definition;
+            let fact = ServiceFact::QuorumAwaited { service, quorum, hysteresis, weight: self.live };
+            bus.publish(cause, fact);
+        }
     }
 
     /// Takes in what the checkers of a real server say; gives whether that changes anything in the table.
@@ -363,7 +374,7 @@ impl VirtualServer {
         for (real, server) in &self.definition.servers {
             let same = |old: &Server| old.settings == server.settings && old.checked == server.checked;
             if !old.servers.get(real).is_some_and(same) {
-                self.say(bus, cause, |service| real_configured(service, *real, server));
+                self.say(bus, cause, |service| real_configured(service, *real, server, server.starts.up));
             }
         }
     }
@@ -380,19 +391,24 @@ impl VirtualServer {
     }
 }
 
-/// Tells of an entry that is new.
-pub(super) fn configured(definition: &Definition, service: ServiceKey, bus: &Bus, cause: Option<EventId>) {
+/// Tells of an entry that is new, and which of its real servers are up.
+pub(super) fn configured(
+    definition: &Definition,
+    service: ServiceKey,
+    up: impl Fn(&SocketAddr, &Server) -> bool,
+    (bus, cause): (&Bus, Option<EventId>),
+) {
     let settings = definition.settings.clone();
     bus.publish(cause, ServiceFact::VirtualServerConfigured { service, settings });
     for (address, server) in &definition.servers {
-        bus.publish(cause, real_configured(service, *address, server));
+        bus.publish(cause, real_configured(service, *address, server, up(address, server)));
     }
 }
 
-fn real_configured(service: ServiceKey, real: SocketAddr, server: &Server) -> ServiceFact {
+fn real_configured(service: ServiceKey, real: SocketAddr, server: &Server, up: bool) -> ServiceFact {
     ServiceFact::RealServerConfigured {
         real: RealKey { service, real },
-        starts_up: server.starts.up,
+        starts_up: up,
         checked: server.checked,
         settings: server.settings.clone(),
     }
