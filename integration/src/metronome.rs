@@ -2,10 +2,7 @@
 //! them once slept. What a test measures of a daemon can't be better than this.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -17,41 +14,57 @@ use nix::{
 };
 
 use crate::background::Background;
+use crate::capture;
 
 const BEAT: Duration = Duration::from_millis(10);
+/// Less is not worth a note.
+const LATE: Duration = Duration::from_millis(1);
 /// The calling thread, to the kernel.
 const MYSELF: Pid = Pid::from_raw(0);
 
+/// When a thread woke up late (since the epoch, as captures count it), and how late.
+type Late = Arc<Mutex<Vec<(Duration, Duration)>>>;
+
 /// Measures until it is dropped.
 pub struct Metronome {
-    worst: Arc<AtomicU64>,
+    late: Late,
     _threads: Vec<Background>,
 }
 
 impl Metronome {
     /// Starts to measure.
     pub fn start() -> Result<Self> {
-        let worst = Arc::new(AtomicU64::new(0));
+        let late = Late::default();
         let allowed = sched_getaffinity(MYSELF).context("which processors there are")?;
         let there = (0..CpuSet::count()).filter(|&number| allowed.is_set(number).unwrap_or(false));
-        let threads = there.map(|number| beat_on(number, Arc::clone(&worst))).collect::<Result<_>>()?;
-        Ok(Self { worst, _threads: threads })
+        let threads = there.map(|number| beat_on(number, Arc::clone(&late))).collect::<Result<_>>()?;
+        Ok(Self { late, _threads: threads })
     }
 
     /// The worst lateness so far.
     pub fn worst(&self) -> Duration {
-        Duration::from_nanos(self.worst.load(Ordering::Relaxed))
+        self.worst_since(Duration::ZERO)
+    }
+
+    fn worst_since(&self, since: Duration) -> Duration {
+        let late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+        late.iter().filter(|(at, _)| *at >= since).map(|(_, late)| *late).max().unwrap_or(LATE)
     }
 
     /// What the machine may have added so far to a time that a test measures: what is measured goes through some threads of
     /// some processes, and each may be as late as the worst.
     pub fn allowance(&self) -> Duration {
-        3 * self.worst()
+        self.allowance_since(Duration::ZERO)
+    }
+
+    /// The same of what a test measures from `since` on ([`capture::now`]).
+    pub fn allowance_since(&self, since: Duration) -> Duration {
+        3 * self.worst_since(since)
     }
 }
 
 /// A thread that stays on this processor.
-fn beat_on(processor: usize, worst: Arc<AtomicU64>) -> Result<Background> {
+fn beat_on(processor: usize, times: Late) -> Result<Background> {
     Background::start("metronome", move |end| {
         let mut only = CpuSet::new();
         // Where it may not choose, it measures all the same.
@@ -59,8 +72,10 @@ fn beat_on(processor: usize, worst: Arc<AtomicU64>) -> Result<Background> {
         while !end.is_near() {
             let began = Instant::now();
             thread::sleep(BEAT);
-            let late = began.elapsed().saturating_sub(BEAT).as_nanos();
-            worst.fetch_max(u64::try_from(late).unwrap_or(u64::MAX), Ordering::Relaxed);
+            let late = began.elapsed().saturating_sub(BEAT);
+            if late > LATE {
+                times.lock().unwrap_or_else(PoisonError::into_inner).push((capture::now(), late));
+            }
         }
     })
 }

@@ -75,7 +75,7 @@ impl Scene {
         let began = capture::now();
         sleep(Duration::from_secs(1));
         trouble()?;
-        let noise = self.pair.wire.machine().allowance();
+        let noise = self.pair.wire.machine().allowance_since(began);
         let usurped = self.pair.wire.adverts_since(THEIRS, began).len();
         println!("adverts of the backup: {usurped}; for the machine: {noise:?}");
         ensure!(usurped == 0 || noise > PATIENCE, "the backup took over ({usurped} adverts)");

@@ -188,6 +188,6 @@ fn a_storm_of_an_hour_is_told_whole_and_costs_no_memory() -> Result<()> {
     println!("memory (PSS): {before} KiB after a third, {after} KiB at the end");
     let late = books.sum("keepwatch_vrrp_adverts_late_total")?;
     let bound = Duration::from_millis(50);
-    ensure!(late == 0.0 || machine.allowance() > bound, "{late} adverts were late");
+    ensure!(late == 0.0 || machine.worst() > bound / 2, "{late} adverts were late");
     Ok(())
 }

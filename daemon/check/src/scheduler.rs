@@ -45,9 +45,11 @@ enum Order {
     Weight(RealKey, u32, Option<EventId>),
     /// Whose checkers rest.
     Rest(BTreeSet<ServiceKey>),
+    /// Nothing is to be checked any more.
+    Stop,
 }
 
-/// The checkers that run. They stop when this handle and its clones are gone.
+/// The checkers that run. They stop when they are told to, or when this handle and its clones are gone.
 #[derive(Debug, Clone)]
 pub struct Checkers {
     orders: UnboundedSender<Order>,
@@ -89,8 +91,13 @@ impl Checkers {
         self.order(Order::Rest(services));
     }
 
+    /// Stops them all, whoever has a clone of this handle; what is ordered afterwards is left undone.
+    pub fn stop(self) {
+        self.order(Order::Stop);
+    }
+
     fn order(&self, order: Order) {
-        // The task ends only with the runtime; then there is nothing left to check for.
+        // The task has been stopped, or the runtime has ended: there is nothing left to check for.
         let _ = self.orders.send(order);
     }
 
@@ -208,7 +215,7 @@ async fn run(
                     roster.rest(Instant::now(), services);
                     Vec::new()
                 }
-                None => return,
+                Some(Order::Stop) | None => return,
             },
             Some(ended) = tasks.join_next_with_id() => match finished(ended, of_tasks) {
                 Some((id, Finished { checked, took })) => {

@@ -142,14 +142,16 @@ impl Capture {
         &self.machine
     }
 
-    /// Sees to it that no two adverts of this address after `since` were further apart than `bound`, and what the machine may
-    /// have added.
+    /// Sees to it that no two adverts of this address after `since` were further apart than `bound`, nor the last one from now,
+    /// and what the machine may have added.
     ///
     /// # Errors
     /// When two were, or there are fewer than two.
     pub fn is_in_time(&self, source: &str, since: Duration, bound: Duration) -> Result<()> {
-        let gap = self.largest_gap(source, since).with_context(|| format!("no adverts of {source}"))?;
-        let allowance = self.machine.allowance();
+        let between = self.largest_gap(source, since).with_context(|| format!("no adverts of {source}"))?;
+        let last = self.adverts_from(source).pop().map_or(since, |(at, _)| at);
+        let gap = between.max(now().saturating_sub(last));
+        let allowance = self.machine.allowance_since(since);
         println!("largest gap between adverts of {source}: {gap:?}; for the machine: {allowance:?}");
         ensure!(
             gap < bound + allowance,

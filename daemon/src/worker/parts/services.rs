@@ -144,7 +144,7 @@ impl Services {
     pub(in crate::worker) async fn stop(self, settings: &Settings, cause: EventId) {
         self.tasks.iter().for_each(JoinHandle::abort);
         self.followed.be_silent();
-        drop(self.checkers);
+        self.checkers.stop();
         let farewell = match self.flush_on_stop {
             _ if settings.cli.dont_release_ipvs => Farewell::Keep,
             LvsFlushOnStop::All => Farewell::Flush,
