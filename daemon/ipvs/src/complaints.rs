@@ -1,6 +1,9 @@
 //! What does not work at the moment: each thing is said once for each reason, however often it is tried again.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 
 use keepwatch_bus::fact::TableChange;
 
@@ -48,6 +51,11 @@ impl Complaints {
     /// This entry is as it should be; gives whether it was not before.
     pub(crate) fn entry_works(&mut self, subject: &Subject) -> bool {
         self.entries.remove(subject).is_some()
+    }
+
+    /// What was said of these services is not known any more.
+    pub(crate) fn forget(&mut self, services: &BTreeSet<ServiceKey>) {
+        self.entries.retain(|(service, _), _| !services.contains(service));
     }
 
     /// All entries that there is one about.

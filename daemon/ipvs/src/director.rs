@@ -52,8 +52,8 @@ pub(crate) struct Director {
 pub(crate) struct Defined {
     /// Those that are to begin.
     pub(crate) new: Vec<Definition>,
-    /// Entries that were another virtual server's before.
-    pub(crate) moved: BTreeSet<ServiceKey>,
+    /// The entries that were told as configured anew.
+    pub(crate) told: BTreeSet<ServiceKey>,
 }
 
 impl Director {
@@ -63,53 +63,44 @@ impl Director {
     }
 
     /// Takes over new definitions; what did not change sees nothing. Those that are new are told of, for checkers may find
-    /// something of them at any time, and given back for [`Self::begin`], which must know what is in the table. A group that
-    /// has lost its first entry is the same virtual server still.
+    /// something of them at any time, and given back for [`Self::begin`], which must know what is in the table. A group with
+    /// another first entry is new.
     pub(crate) fn define(&mut self, definitions: Vec<Definition>, cause: Option<EventId>) -> Defined {
         self.cause = cause;
+        self.owners.clear();
         let mut old = std::mem::take(&mut self.servers);
-        let owners = std::mem::take(&mut self.owners);
-        let keys: BTreeSet<_> = definitions.iter().map(|definition| definition.key).collect();
-        let pairs: Vec<_> = definitions
-            .into_iter()
-            .map(|definition| {
-                let before = old.remove(&definition.key).or_else(|| {
-                    let mut owned = definition.entries.iter().map(|entry| owners.get(entry).unwrap_or(entry));
-                    let former = owned.find(|key| old.contains_key(key) && !keys.contains(key))?;
-                    old.remove(former)
-                });
-                (definition, before)
-            })
-            .collect();
+        let pairs = definitions.into_iter().map(|definition| (old.remove(&definition.key), definition));
+        let pairs: Vec<_> = pairs.collect();
         // Consumers keep them in the order of the configuration: what is taken from its end moves nothing else.
         let mut gone: Vec<_> = old.into_values().collect();
         gone.sort_by_key(|server| std::cmp::Reverse(server.definition().settings.position));
         let mut leaving: Vec<ServiceKey> =
             gone.iter().flat_map(|server| &server.definition().entries).copied().collect();
-        for (definition, before) in &pairs {
+        for (before, definition) in &pairs {
             let after: BTreeSet<_> = definition.entries.iter().collect();
             let before = before.iter().flat_map(|server| &server.definition().entries);
             leaving.extend(before.filter(|entry| !after.contains(entry)));
         }
-        let left: BTreeSet<_> = leaving.iter().copied().collect();
         // Before anything is told of who comes: that may be the same entry, of another virtual server.
         for service in leaving {
             self.dirty.insert(service);
             self.bus.publish(cause, ServiceFact::VirtualServerUnconfigured { service });
         }
         let mut defined = Defined::default();
-        for (definition, before) in pairs {
+        for (before, definition) in pairs {
             let key = definition.key;
-            defined.moved.extend(definition.entries.iter().filter(|entry| left.contains(entry)));
             self.owners.extend(definition.entries.iter().skip(1).map(|entry| (*entry, key)));
             let server = match before {
                 Some(server) if server.definition() == &definition => server,
                 Some(server) => {
-                    self.dirty.extend(&server.definition().entries);
+                    let before: BTreeSet<_> = server.definition().entries.iter().copied().collect();
+                    self.dirty.extend(&before);
                     self.dirty.extend(&definition.entries);
+                    defined.told.extend(definition.entries.iter().filter(|entry| !before.contains(entry)));
                     server.redefine(definition, &self.bus, cause)
                 }
                 None => {
+                    defined.told.extend(&definition.entries);
                     let up = |_: &SocketAddr, server: &Server| server.starts.up;
                     let tell = |entry: &ServiceKey| configured(&definition, *entry, up, (&self.bus, cause));
                     definition.entries.iter().for_each(tell);
@@ -122,7 +113,7 @@ impl Director {
         defined
     }
 
-    /// Lets those begin that are new. `existing` is what is in the kernel that nobody of this run put there: it is adopted.
+    /// Lets those begin that are new. `existing` is what of them is in the kernel already: it is adopted.
     pub(crate) fn begin(&mut self, new: Vec<Definition>, existing: &Table) {
         for definition in new {
             self.dirty.extend(&definition.entries);
@@ -248,15 +239,6 @@ impl Director {
 
     fn owner(&self, entry: &ServiceKey) -> Option<&VirtualServer> {
         self.servers.get(self.owners.get(entry).unwrap_or(entry))
-    }
-}
-
-#[cfg(test)]
-impl Director {
-    /// Both of what new definitions need.
-    pub(crate) fn apply(&mut self, definitions: Vec<Definition>, existing: &Table, cause: Option<EventId>) {
-        let defined = self.define(definitions, cause);
-        self.begin(defined.new, existing);
     }
 }
 

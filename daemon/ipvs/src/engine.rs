@@ -269,17 +269,16 @@ impl Task {
         let Desired { definitions, meters, timeouts, sync, marking, receive_buffer } = desired;
         self.desk.holding = true;
         let coming = entries(&definitions);
-        let Defined { new, moved } = self.desk.director.define(definitions, cause);
+        let Defined { new, told: anew } = self.desk.director.define(definitions, cause);
         told();
         if !self.started && self.settings.flush_at_start {
             self.reconciler.flush(&mut self.desk).await;
         }
         self.started = true;
-        let existing = self.reconciler.prepare(coming, &mut self.desk).await;
+        let existing = self.reconciler.prepare(coming, &anew, &mut self.desk).await;
         self.desk.director.begin(new, &existing);
         self.desk.holding = false;
         self.reconciler.adopt(&existing, &self.desk);
-        self.reconciler.hand_over(&moved, &self.desk);
         // After the last sample of those before: what is gone is not counted again.
         meters.keep(self.desk.director.definitions());
         self.reconciler.meters = meters;

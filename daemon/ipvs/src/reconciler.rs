@@ -51,6 +51,8 @@ pub(crate) struct Reconciler {
     ours: BTreeSet<ServiceKey>,
     complaints: Complaints,
     ledger: Ledger,
+    /// Services that were told anew, and had been put there by us: whoever stands in them still is no stranger.
+    handed: BTreeSet<ServiceKey>,
     /// The timeouts that were in force before ours.
     timeouts_before: Option<Timeouts>,
     timeouts: Timeouts,
@@ -99,6 +101,7 @@ impl Reconciler {
             ours: BTreeSet::new(),
             complaints: Complaints::default(),
             ledger: Ledger::new(bus.clone(), kind == DataplaneKind::Shadow),
+            handed: BTreeSet::new(),
             timeouts_before: None,
             timeouts: Timeouts::default(),
             access,
@@ -111,31 +114,34 @@ impl Reconciler {
         }
     }
 
-    /// Makes all the services ours that should be there from now on; gives those that were not before and are there already.
-    pub(crate) async fn prepare(&mut self, coming: BTreeSet<ServiceKey>, desk: &mut Desk) -> Table {
+    /// Makes all the services ours that should be there from now on. Of those that were told `anew`, be it that they are new or
+    /// another virtual server's now, gives what is in the table already.
+    pub(crate) async fn prepare(
+        &mut self,
+        coming: BTreeSet<ServiceKey>,
+        anew: &BTreeSet<ServiceKey>,
+        desk: &mut Desk,
+    ) -> Table {
         let new: BTreeSet<_> = coming.difference(&self.ours).copied().collect();
         self.try_again();
-        if new.is_empty() {
-            return Table::default();
+        // What was told of them before is not known any more.
+        self.ledger.forget(anew);
+        self.complaints.forget(anew);
+        self.handed.extend(anew.intersection(&self.ours));
+        let mut there = restrict(&self.believed, &self.handed);
+        if !new.is_empty() {
+            self.ours.extend(&new);
+            if let Some(snapshot) = self.read(desk).await {
+                there.services.extend(restrict(&snapshot.table, &new).services);
+            }
         }
-        self.ours.extend(&new);
-        match self.read(desk).await {
-            Some(snapshot) => restrict(&snapshot.table, &new),
-            None => Table::default(),
-        }
+        there.services.retain(|service, _| anew.contains(service));
+        there
     }
 
-    /// Tells of services that were there before they were ours.
+    /// Tells of services that were there before they were told of.
     pub(crate) fn adopt(&mut self, existing: &Table, desk: &Desk) {
         self.ledger.adopt(&desk.director, existing);
-    }
-
-    /// Tells of services that are another virtual server's now, and are there.
-    pub(crate) fn hand_over(&mut self, moved: &BTreeSet<ServiceKey>, desk: &Desk) {
-        if !moved.is_empty() {
-            self.ledger.forget(moved);
-            self.ledger.adopt(&desk.director, &restrict(&self.believed, moved));
-        }
     }
 
     /// Lets the data plane be tried again, if it failed.
@@ -340,6 +346,9 @@ impl Reconciler {
             done.steps.extend(more.steps);
             done.refused = more.refused;
         }
+        if self.uncertain.is_none() {
+            self.handed.clear();
+        }
         self.judge(scope, done.refused, desk);
         done.steps
     }
@@ -356,7 +365,8 @@ impl Reconciler {
             Scope::These(these) => diff_of(these, &desk.director.desired_of(these), &self.believed),
         };
         let named = |entry: &ServiceKey, place| desk.director.names(entry, place);
-        let known = |entry: &ServiceKey, place| self.ledger.knows(entry, place);
+        let known =
+            |entry: &ServiceKey, place| self.handed.contains(entry) || self.ledger.knows(entry, place);
         let operations = match self.kind {
             DataplaneKind::Kernel => {
                 self.leaving.soften(Instant::now(), operations, &self.believed, named, known)

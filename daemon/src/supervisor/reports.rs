@@ -102,9 +102,9 @@ impl Supervisor<'_> {
                 systemd::notify(&systemd::longer(within + STOP_WITHIN));
                 match &mut self.phase {
                     Phase::Stopping { until, .. } => {
-                        *until = (*until).max(Instant::now() + within + STOP_WITHIN);
+                        *until = (*until).max(Instant::now() + within + self.stop_within);
                     }
-                    Phase::Running(worker) => worker.ends(within + STOP_WITHIN),
+                    Phase::Running(worker) => worker.ends(within + self.stop_within),
                     Phase::Waiting { .. } | Phase::Over(_) => {}
                 }
             }

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 pub mod frame;
 pub(crate) mod socket;
 
-use crate::{background::Background, metronome::Metronome};
+use crate::{background::Background, metronome::Metronome, wait};
 use frame::{Advert, Frame, Payload};
 
 /// Longest frame that is read whole; the LAN's MTU is 1500.
@@ -148,9 +148,12 @@ impl Capture {
     /// # Errors
     /// When two were, or there are fewer than two.
     pub fn is_in_time(&self, source: &str, since: Duration, bound: Duration) -> Result<()> {
-        let between = self.largest_gap(source, since).with_context(|| format!("no adverts of {source}"))?;
-        let last = self.adverts_from(source).pop().map_or(since, |(at, _)| at);
-        let gap = between.max(now().saturating_sub(last));
+        // What was sent until now may not have been read yet.
+        let end = now();
+        wait::until(&format!("{source} goes on"), wait::LONG, || {
+            self.adverts_from(source).last().is_some_and(|(at, _)| *at > end)
+        })?;
+        let gap = self.largest_gap(source, since).with_context(|| format!("no adverts of {source}"))?;
         let allowance = self.machine.allowance_since(since);
         println!("largest gap between adverts of {source}: {gap:?}; for the machine: {allowance:?}");
         ensure!(

@@ -73,8 +73,10 @@ const TABLE: [(Act, [Then; 6]); 16] = [
     (PauseSupervisor,        [GoesOn,   GoesOn,  GoesOn,  GoesOn,  GoesOn,   Ends(0)]),
 ];
 
-/// Half as long as the worker of a master whose peers wait longest may be silent.
+/// Longer than a worker may be silent.
 const PAUSE: Duration = Duration::from_millis(700);
+/// Shorter than what counts as hanging.
+const PAUSE_OF_WORKER: Duration = Duration::from_millis(100);
 
 #[test]
 fn every_signal_in_every_state_leaves_what_is_documented() -> Result<()> {
@@ -163,9 +165,9 @@ fn go(play: &mut Play, act: Act, then: Then) -> Result<()> {
 
 fn perform(play: &mut Play, act: Act, worker: Pid) -> Result<()> {
     let supervisor = play.supervisor();
-    let pause = |who| -> Result<()> {
+    let pause = |who, pause| -> Result<()> {
         kill(who, Signal::SIGSTOP)?;
-        std::thread::sleep(PAUSE);
+        std::thread::sleep(pause);
         Ok(kill(who, Signal::SIGCONT)?)
     };
     match act {
@@ -188,8 +190,8 @@ fn perform(play: &mut Play, act: Act, worker: Pid) -> Result<()> {
             play.daemon.process_mut().wait(wait::SHORT)?;
         }
         StopWorker => kill(worker, Signal::SIGSTOP)?,
-        PauseWorker => pause(worker)?,
-        PauseSupervisor => pause(supervisor)?,
+        PauseWorker => pause(worker, PAUSE_OF_WORKER)?,
+        PauseSupervisor => pause(supervisor, PAUSE)?,
     }
     Ok(())
 }

@@ -55,11 +55,11 @@ impl Story {
 
     fn apply_all(&mut self, definitions: Vec<Definition>) {
         self.runtime.block_on(async {
-            let existing = self.reconciler.prepare(entries(&definitions), &mut self.desk).await;
-            let Defined { new, moved } = self.desk.director.define(definitions, None);
+            let coming = entries(&definitions);
+            let Defined { new, told } = self.desk.director.define(definitions, None);
+            let existing = self.reconciler.prepare(coming, &told, &mut self.desk).await;
             self.desk.director.begin(new, &existing);
             self.reconciler.adopt(&existing, &self.desk);
-            self.reconciler.hand_over(&moved, &self.desk);
             self.reconciler.reconcile(&mut self.desk).await;
         });
     }
@@ -473,7 +473,7 @@ fn entry(n: u8) -> ServiceKey {
 
 fn group(entries: &[u8], servers: &[u8]) -> Definition {
     let entries: Vec<_> = entries.iter().map(|n| entry(*n)).collect();
-    let servers = servers.iter().map(|n| (*n, server(1)));
+    let servers = servers.iter().map(|n| (*n, Server { checked: true, ..server(1) }));
     Definition { key: entries[0], entries, ..definition(servers) }
 }
 
@@ -483,6 +483,7 @@ fn a_group_whose_first_entry_goes_or_is_new_is_known_whole_and_who_is_down_stays
         let mut story = Story::new(group(&[11, 12], &[2, 3]));
         let dead = RealKey { service: entry(11), real: web(2) };
         story.desk.director.health(&dead, Health::DOWN, None);
+        story.runtime.block_on(story.reconciler.reconcile(&mut story.desk));
         story.apply(group(after, &[2, 3]));
         let expected: Known = after
             .iter()

@@ -120,6 +120,15 @@ impl VirtualServer {
         self.live = self.live_weight();
         let entries: [BTreeSet<_>; 2] = [&old, &self.definition].map(|d| d.entries.iter().copied().collect());
         let [before, after] = entries;
+        for entry in after.difference(&before) {
+            let up = |address: &SocketAddr, server: &Server| {
+                self.reals.get(address).map_or(server.starts.up, |real| real.health.up)
+            };
+            configured(&self.definition, *entry, up, (bus, cause));
+            if self.resting {
+                bus.publish(cause, ServiceFact::ChecksSuspended { service: *entry });
+            }
+        }
         self.tell_settings(&old, bus, cause);
         let gone = old.servers.iter().filter(|(real, _)| !self.definition.servers.contains_key(real));
         let mut gone: Vec<_> = gone.map(|(real, server)| (server.settings.position, *real)).collect();
@@ -130,35 +139,23 @@ impl VirtualServer {
                 real: RealKey { service, real },
             });
         }
-        for entry in after.difference(&before) {
-            let up = |address: &SocketAddr, server: &Server| {
-                self.reals.get(address).map_or(server.starts.up, |real| real.health.up)
-            };
-            configured(&self.definition, *entry, up, (bus, cause));
-            self.tell_state(*entry, bus, cause);
-        }
         if old.sorry != self.definition.sorry {
             self.sorry_cause = cause;
             self.sorry &= self.definition.sorry.is_some();
         }
-        self.judge(Occasion::Redefined, bus, cause);
+        let told = self.judge(Occasion::Redefined, bus, cause);
+        if !told && !self.quorum {
+            let Definition { quorum, hysteresis, .. } = self.definition;
+            for service in after.difference(&before) {
+                let (service, weight) = (*service, self.live);
+                bus.publish(cause, ServiceFact::QuorumAwaited { service, quorum, hysteresis, weight });
+            }
+        }
         self
     }
 
     pub(super) fn definition(&self) -> &Definition {
         &self.definition
-    }
-
-    /// Tells of a new entry what is otherwise than of one that begins.
-    fn tell_state(&self, service: ServiceKey, bus: &Bus, cause: Option<EventId>) {
-        if self.resting {
-            bus.publish(cause, ServiceFact::ChecksSuspended { service });
-        }
-        if !self.quorum {
-            let Definition { quorum, hysteresis, .. } = self.definition;
-            let fact = ServiceFact::QuorumAwaited { service, quorum, hysteresis, weight: self.live };
-            bus.publish(cause, fact);
-        }
     }
 
     /// Takes in what the checkers of a real server say; gives whether that changes anything in the table.
@@ -315,8 +312,8 @@ impl VirtualServer {
         servers.filter_map(|(address, server)| Some(self.reals.get(address)?.live(server))).sum()
     }
 
-    /// Looks whether the quorum was gained or lost, and lets the sorry server in or out.
-    fn judge(&mut self, occasion: Occasion, bus: &Bus, cause: Option<EventId>) {
+    /// Looks whether the quorum was gained or lost, and lets the sorry server in or out; whether anything was told.
+    fn judge(&mut self, occasion: Occasion, bus: &Bus, cause: Option<EventId>) -> bool {
         let Definition { quorum, hysteresis, .. } = self.definition;
         let weight = self.live;
         let reached = weight >= i64::from(quorum) + i64::from(hysteresis);
@@ -330,7 +327,7 @@ impl VirtualServer {
                 weight,
             });
             self.set_sorry(false, told);
-            return;
+            return true;
         }
         let never_was = !self.quorum && !self.sorry;
         let is_news = match occasion {
@@ -339,7 +336,8 @@ impl VirtualServer {
             Occasion::Redefined => never_was && self.definition.sorry.is_some(),
             Occasion::Health => false,
         };
-        if is_news || (self.quorum && short) {
+        let is_told = is_news || (self.quorum && short);
+        if is_told {
             self.quorum = false;
             // As in keepalived: nobody is told that a quorum is missing that never was, unless somebody stands in.
             let silent = occasion == Occasion::Start && self.definition.sorry.is_none();
@@ -349,6 +347,7 @@ impl VirtualServer {
             });
             self.set_sorry(true, told);
         }
+        is_told
     }
 
     fn set_sorry(&mut self, serves: bool, cause: Option<EventId>) {
@@ -416,9 +415,10 @@ fn real_configured(service: ServiceKey, real: SocketAddr, server: &Server, up: b
 
 /// The real servers that the run before this one had taken out, as far as the table tells.
 fn doubted(definition: &Definition, existing: &Table) -> BTreeSet<SocketAddr> {
-    let Some(before) = existing.services.get(&definition.key) else { return BTreeSet::new() };
+    let there = definition.entries.iter().find_map(|entry| Some((entry, existing.services.get(entry)?)));
+    let Some((entry, before)) = there else { return BTreeSet::new() };
     let was_out = |address: &SocketAddr, server: &Server| {
-        let place = destination_address(&definition.key, *address, server.forwarding);
+        let place = destination_address(entry, *address, server.forwarding);
         match before.destinations.get(&place) {
             None => true,
             Some(known) => server.inhibit && server.weight > 0 && !known.is_live(),

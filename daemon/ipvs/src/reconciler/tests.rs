@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     definition::{Definition, entries},
-    director::Director,
+    director::{Defined, Director},
     fixture::{VIP, definition, server, web},
     table::{Service, ServiceFlags, VirtualService},
 };
@@ -47,8 +47,10 @@ impl Story {
     }
 
     async fn define_as(&mut self, definitions: Vec<Definition>) {
-        let existing = self.reconciler.prepare(entries(&definitions), &mut self.desk).await;
-        self.desk.director.apply(definitions, &existing, None);
+        let coming = entries(&definitions);
+        let Defined { new, told } = self.desk.director.define(definitions, None);
+        let existing = self.reconciler.prepare(coming, &told, &mut self.desk).await;
+        self.desk.director.begin(new, &existing);
         self.reconciler.adopt(&existing, &self.desk);
         self.reconciler.reconcile(&mut self.desk).await;
     }
