@@ -203,6 +203,7 @@ impl Timelines {
             }
             ServiceFact::VirtualServerUnconfigured { service } => {
                 self.services.remove(service);
+                self.reals.retain(|real, _| real.service != *service);
             }
             ServiceFact::QuorumGained { service, .. } => self.quorum(at, service, Some(true), None),
             ServiceFact::QuorumLost { service, .. } | ServiceFact::QuorumAwaited { service, .. } => {

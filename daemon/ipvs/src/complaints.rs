@@ -53,9 +53,11 @@ impl Complaints {
         self.entries.remove(subject).is_some()
     }
 
-    /// What was said of these services is not known any more.
-    pub(crate) fn forget(&mut self, services: &BTreeSet<ServiceKey>) {
+    /// What was said of these services is not known any more; gives whether there was anything.
+    pub(crate) fn forget(&mut self, services: &BTreeSet<ServiceKey>) -> bool {
+        let before = self.entries.len();
         self.entries.retain(|(service, _), _| !services.contains(service));
+        self.entries.len() < before
     }
 
     /// All entries that there is one about.

@@ -113,7 +113,7 @@ impl Director {
         defined
     }
 
-    /// Lets those begin that are new. `existing` is what of them is in the kernel already: it is adopted.
+    /// Lets those begin that are new. `existing` is what is in the kernel that nobody of this run put there: it is adopted.
     pub(crate) fn begin(&mut self, new: Vec<Definition>, existing: &Table) {
         for definition in new {
             self.dirty.extend(&definition.entries);

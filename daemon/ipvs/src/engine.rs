@@ -276,7 +276,7 @@ impl Task {
         }
         self.started = true;
         let existing = self.reconciler.prepare(coming, &anew, &mut self.desk).await;
-        self.desk.director.begin(new, &existing);
+        self.desk.director.begin(new, &existing.strange);
         self.desk.holding = false;
         self.reconciler.adopt(&existing, &self.desk);
         // After the last sample of those before: what is gone is not counted again.

@@ -53,6 +53,8 @@ pub(crate) struct Reconciler {
     ledger: Ledger,
     /// Services that were told anew, and had been put there by us: whoever stands in them still is no stranger.
     handed: BTreeSet<ServiceKey>,
+    /// Something was refused of them, and is not known any more.
+    forgotten: bool,
     /// The timeouts that were in force before ours.
     timeouts_before: Option<Timeouts>,
     timeouts: Timeouts,
@@ -82,6 +84,15 @@ enum Scope {
     These(BTreeSet<ServiceKey>),
 }
 
+/// What is in the table of services that were told anew.
+#[derive(Default)]
+pub(crate) struct Existing {
+    /// Of those that nobody of this run put there.
+    pub(crate) strange: Table,
+    /// Of all.
+    anew: Table,
+}
+
 /// What was done about some services.
 #[derive(Default)]
 struct Done {
@@ -102,6 +113,7 @@ impl Reconciler {
             complaints: Complaints::default(),
             ledger: Ledger::new(bus.clone(), kind == DataplaneKind::Shadow),
             handed: BTreeSet::new(),
+            forgotten: false,
             timeouts_before: None,
             timeouts: Timeouts::default(),
             access,
@@ -114,34 +126,37 @@ impl Reconciler {
         }
     }
 
-    /// Makes all the services ours that should be there from now on. Of those that were told `anew`, be it that they are new or
-    /// another virtual server's now, gives what is in the table already.
+    /// Makes all the services ours that should be there from now on. Gives what is in the table already of those that nobody of
+    /// this run put there, and of all that were told `anew`, which may have been another virtual server's before.
     pub(crate) async fn prepare(
         &mut self,
         coming: BTreeSet<ServiceKey>,
         anew: &BTreeSet<ServiceKey>,
         desk: &mut Desk,
-    ) -> Table {
+    ) -> Existing {
         let new: BTreeSet<_> = coming.difference(&self.ours).copied().collect();
         self.try_again();
         // What was told of them before is not known any more.
         self.ledger.forget(anew);
-        self.complaints.forget(anew);
+        self.forgotten |= self.complaints.forget(anew);
         self.handed.extend(anew.intersection(&self.ours));
-        let mut there = restrict(&self.believed, &self.handed);
-        if !new.is_empty() {
-            self.ours.extend(&new);
-            if let Some(snapshot) = self.read(desk).await {
-                there.services.extend(restrict(&snapshot.table, &new).services);
-            }
+        self.ours.extend(&new);
+        if !new.is_empty() || (self.uncertain.is_some() && !anew.is_empty()) {
+            // That it failed is said.
+            let _ = self.read(desk).await;
         }
-        there.services.retain(|service, _| anew.contains(service));
-        there
+        match self.uncertain {
+            None => {
+                let anew = restrict(&self.believed, anew);
+                Existing { strange: restrict(&anew, &new), anew }
+            }
+            Some(_) => Existing::default(),
+        }
     }
 
     /// Tells of services that were there before they were told of.
-    pub(crate) fn adopt(&mut self, existing: &Table, desk: &Desk) {
-        self.ledger.adopt(&desk.director, existing);
+    pub(crate) fn adopt(&mut self, existing: &Existing, desk: &Desk) {
+        self.ledger.adopt(&desk.director, &existing.anew);
     }
 
     /// Lets the data plane be tried again, if it failed.
@@ -447,6 +462,9 @@ impl Reconciler {
                 self.bus.publish(None, IpvsFact::IpvsAccepted { service, real });
                 self.recovered();
             }
+        }
+        if std::mem::take(&mut self.forgotten) {
+            self.recovered();
         }
     }
 

@@ -14,6 +14,8 @@ pub const HUNG_AFTER_USUALLY: Duration = Duration::from_millis(1500);
 pub const HUNG_AFTER_AT_LEAST: Duration = Duration::from_millis(300);
 /// The same for the other loops: failover goes on without them, and replacing the worker costs an election.
 pub const HUNG_AFTER_ASIDE: Duration = Duration::from_secs(30);
+/// [`Hang::what`] if nothing at all is told.
+pub const PROCESS: &str = "process";
 /// What a worker may take from its start to its first report.
 pub const START_WITHIN: Duration = Duration::from_secs(30);
 
@@ -54,7 +56,7 @@ impl Pace {
 /// A loop that does not turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hang {
-    /// Which: one of [`LOOPS`], `process` for all of them, `start` for a worker that does not get that far.
+    /// Which: one of [`LOOPS`], [`PROCESS`] for all of them, `start` for a worker that does not get that far.
     pub what: &'static str,
     /// It has stood still for longer than [`HUNG_AFTER`]. Otherwise it may only be waiting for the machine.
     pub certain: bool,
@@ -140,7 +142,7 @@ impl Pulse {
         if !self.started {
             return silent("start", heard, now, self.starts_within);
         }
-        silent("process", heard, now, suspicious).or_else(|| {
+        silent(PROCESS, heard, now, suspicious).or_else(|| {
             LOOPS.iter().zip(&self.last).find_map(|(name, (_, at))| {
                 silent(name, *at, heard, if *name == VRRP { suspicious } else { HUNG_AFTER_ASIDE })
             })

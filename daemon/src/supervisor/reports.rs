@@ -90,7 +90,7 @@ impl Supervisor<'_> {
             Report::TakenBack(left) => self.leavings.remove(&left),
             Report::Preparing(within) => {
                 self.preparing = true;
-                systemd::notify(&systemd::longer(within + STOP_WITHIN));
+                systemd::notify(&systemd::longer(within + self.stop_within.max(STOP_WITHIN)));
                 if let Some(worker) = self.worker() {
                     worker.prepares(within);
                     if stopping {
@@ -99,7 +99,7 @@ impl Supervisor<'_> {
                 }
             }
             Report::Ending(within) => {
-                systemd::notify(&systemd::longer(within + STOP_WITHIN));
+                systemd::notify(&systemd::longer(within + self.stop_within.max(STOP_WITHIN)));
                 match &mut self.phase {
                     Phase::Stopping { until, .. } => {
                         *until = (*until).max(Instant::now() + within + self.stop_within);

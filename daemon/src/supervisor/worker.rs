@@ -11,9 +11,10 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::line::{GO, Report};
-use super::pulse::{Hang, Pace, Pulse};
+use super::pulse::{Hang, PROCESS, Pace, Pulse};
 use crate::signals;
 use crate::stage::Program;
+use crate::worker::pulse::THREAD as PULSE_THREAD;
 
 /// More than any line of a sensible worker; what is longer is left out.
 const LONGEST: usize = 4096;
@@ -166,7 +167,9 @@ impl Worker {
             if left_alone {
                 return false;
             }
-            hang.certain || !waits_for_the_machine(self.child.id())
+            // Who has told that another stands still does not wait himself.
+            let teller = (hang.what != PROCESS).then_some(PULSE_THREAD);
+            hang.certain || !waits_for_the_machine(self.child.id(), teller)
         });
         let before = std::mem::replace(&mut self.suspected, hang);
         hang.filter(|hang| before.is_some_and(|before| before.what == hang.what))
@@ -218,13 +221,16 @@ impl Worker {
     }
 }
 
-/// Whether a thread of it could run, but for a processor or a disk: the letter of its state in `proc(5)`, `R` or `D`. Others may
+/// Whether a thread of it, `but` for one of that name, could run, but for a processor or a disk: the letter of its state in `proc(5)`, `R` or `D`. Others may
 /// sleep in wait for that one, which has a lock of the heap, say. Of a process that is stopped, or whose threads wait for each
 /// other, none is.
-fn waits_for_the_machine(process: u32) -> bool {
+fn waits_for_the_machine(process: u32, but: Option<&str>) -> bool {
     let threads = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
     let mut stats = threads.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
-    stats.any(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['R', 'D'])))
+    stats.any(|stat| {
+        let named = stat.split_once('(').and_then(|(_, rest)| rest.rsplit_once(") "));
+        named.is_some_and(|(name, rest)| Some(name) != but && rest.starts_with(['R', 'D']))
+    })
 }
 
 fn describe(status: ExitStatus) -> String {
@@ -243,23 +249,24 @@ mod tests {
     fn a_process_that_could_run_is_told_from_one_that_is_stopped_or_sleeps() {
         let mut busy = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
         let mut idle = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
-        let becomes = |child: &Child, expected: bool| {
+        let becomes = |child: &Child, but: Option<&str>, expected: bool| {
             let until = Instant::now() + Duration::from_secs(20);
-            while waits_for_the_machine(child.id()) != expected && Instant::now() < until {
+            while waits_for_the_machine(child.id(), but) != expected && Instant::now() < until {
                 std::thread::sleep(Duration::from_millis(2));
             }
-            waits_for_the_machine(child.id()) == expected
+            waits_for_the_machine(child.id(), but) == expected
         };
         let found = [
-            becomes(&busy, true),
-            becomes(&idle, false),
+            becomes(&busy, Some("another"), true),
+            becomes(&busy, Some("sh"), false),
+            becomes(&idle, None, false),
             signals::send(Pid::from_raw(busy.id().cast_signed()), Signal::SIGSTOP as i32).is_ok(),
-            becomes(&busy, false),
+            becomes(&busy, None, false),
         ];
         for child in [&mut busy, &mut idle] {
             child.kill().unwrap();
             child.wait().unwrap();
         }
-        assert_eq!(found, [true; 4]);
+        assert_eq!(found, [true; 5]);
     }
 }

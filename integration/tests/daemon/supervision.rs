@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use integration::{
-    Host, Instance, Lab, conf::VIP, http, keepwatchd::Keepwatchd, metronome::Metronome, pair::OURS, wait,
+    Host, Instance, Lab, capture, conf::VIP, http, keepwatchd::Keepwatchd, metronome::Metronome, pair::OURS,
+    wait,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -122,11 +123,11 @@ fn the_shorter_the_intervals_the_sooner_a_worker_that_hangs_is_found() -> Result
     // Nothing to do but to wait, be it as master or because of a fault.
     wait::throughout("it is left alone", Duration::from_secs(2), || hangs(&daemon) == 0)?;
     kill(scene.worker()?, Signal::SIGSTOP)?;
-    let began = std::time::Instant::now();
+    let (since, began) = (capture::now(), std::time::Instant::now());
     daemon.wait_for_log("The worker hangs")?;
     let took = began.elapsed();
     assert!(
-        took < Duration::from_millis(1000) + scene.machine.allowance().min(Duration::from_millis(400)),
+        took < Duration::from_millis(1000) + scene.machine.allowance_since(since),
         "found after {took:?}"
     );
     daemon.wait_for_log("Worker restarted: hung (")?;

@@ -105,7 +105,11 @@ fn go(play: &mut Play, act: Act, then: Then) -> Result<()> {
         // The next worker reads what is there.
         play.mend_file()?;
     }
-    perform(play, act, worker)?;
+    if !perform(play, act, worker)? {
+        // The machine made more of a short pause; what follows from that stands in other rows.
+        play.release()?;
+        return play.end();
+    }
     match then {
         Ends(status) => {
             if status == 0 && play.state == State::Stopping {
@@ -163,14 +167,19 @@ fn go(play: &mut Play, act: Act, then: Then) -> Result<()> {
     }
 }
 
-fn perform(play: &mut Play, act: Act, worker: Pid) -> Result<()> {
+/// Whether it was as short as it was meant to be.
+fn perform(play: &mut Play, act: Act, worker: Pid) -> Result<bool> {
     let supervisor = play.supervisor();
-    let pause = |who, pause| -> Result<()> {
+    let pause = |who, pause| -> Result<Duration> {
+        let began = std::time::Instant::now();
         kill(who, Signal::SIGSTOP)?;
         std::thread::sleep(pause);
-        Ok(kill(who, Signal::SIGCONT)?)
+        // It may have been replaced.
+        let _ = kill(who, Signal::SIGCONT);
+        Ok(began.elapsed())
     };
     match act {
+        PauseWorker => return Ok(pause(worker, PAUSE_OF_WORKER)? < 2 * PAUSE_OF_WORKER),
         Act::Signal(name) => {
             let sent =
                 std::process::Command::new("kill").args(["-s", name, &supervisor.to_string()]).status()?;
@@ -190,10 +199,11 @@ fn perform(play: &mut Play, act: Act, worker: Pid) -> Result<()> {
             play.daemon.process_mut().wait(wait::SHORT)?;
         }
         StopWorker => kill(worker, Signal::SIGSTOP)?,
-        PauseWorker => pause(worker, PAUSE_OF_WORKER)?,
-        PauseSupervisor => pause(supervisor, PAUSE)?,
+        PauseSupervisor => {
+            pause(supervisor, PAUSE)?;
+        }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// It is as it was, or as it was to become, with the same worker if it is the `same`; then it stops as it should.

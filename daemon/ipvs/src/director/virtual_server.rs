@@ -415,10 +415,9 @@ fn real_configured(service: ServiceKey, real: SocketAddr, server: &Server, up: b
 
 /// The real servers that the run before this one had taken out, as far as the table tells.
 fn doubted(definition: &Definition, existing: &Table) -> BTreeSet<SocketAddr> {
-    let there = definition.entries.iter().find_map(|entry| Some((entry, existing.services.get(entry)?)));
-    let Some((entry, before)) = there else { return BTreeSet::new() };
+    let Some(before) = existing.services.get(&definition.key) else { return BTreeSet::new() };
     let was_out = |address: &SocketAddr, server: &Server| {
-        let place = destination_address(entry, *address, server.forwarding);
+        let place = destination_address(&definition.key, *address, server.forwarding);
         match before.destinations.get(&place) {
             None => true,
             Some(known) => server.inhibit && server.weight > 0 && !known.is_live(),

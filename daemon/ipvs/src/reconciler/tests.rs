@@ -50,7 +50,7 @@ impl Story {
         let coming = entries(&definitions);
         let Defined { new, told } = self.desk.director.define(definitions, None);
         let existing = self.reconciler.prepare(coming, &told, &mut self.desk).await;
-        self.desk.director.begin(new, &existing);
+        self.desk.director.begin(new, &existing.strange);
         self.reconciler.adopt(&existing, &self.desk);
         self.reconciler.reconcile(&mut self.desk).await;
     }
