@@ -311,7 +311,7 @@ fn play(script: &str) -> Outcome {
         .env("SOCKETS", sockets::ASK_FILE)
         .env("SEEDS", binaries::workspace().join("daemon/config/tests/seeds"))
         .env("KEEPWATCHD", binaries::path("keepwatchd").unwrap())
-        .limit(Duration::from_secs(900))
+        .limit(Duration::from_secs(1100))
         .run()
         .unwrap()
 }
