@@ -1,15 +1,13 @@
 #!/usr/bin/env python3
 """Servers that do well and that fail in every way, each on a port of its own.
 
-config                       prints virtual servers whose checkers watch them, and writes the commands of MISC_CHECK
-serve NAMESPACE PEM          is these servers; after SIGUSR1 all of them do well. The commands do once `WELL_FILE` is there
-judge FILE                   reads what `ipvsadm -Sn` showed, and prints each with `up`, `up with weight N` or `down`
+config                       prints virtual servers whose checkers watch them
+serve NAMESPACE PEM          is these servers; after SIGUSR1 all of them do well
+judge FILE                   reads what `ipvsadm -Sn` showed, and prints each with `up` or `down`
 """
 import ctypes
 import hashlib
 import itertools
-import os
-import re
 import signal
 import socket
 import ssl
@@ -21,8 +19,6 @@ PAGE = b"HTTP/1.1 200 OK\r\n\r\nhello world"
 DIGEST = hashlib.md5(b"hello world").hexdigest()
 HOST = "192.168.2.2"
 WELL = threading.Event()
-WORK = os.environ.get("WORK", "/run/work")
-WELL_FILE = f"{WORK}/well"
 
 
 def reset(stream):
@@ -52,11 +48,9 @@ def begin(text, then):
 
 
 def endless(text):
-    """Without an end, but not all the time: the machine has others to run too."""
     def act(stream):
         while True:
             stream.sendall(text)
-            time.sleep(0.02)
     return act
 
 
@@ -117,12 +111,6 @@ DNS = {"good": dns(0x8180), "down": None, "slow": lambda asked: None, "rcode 3":
        "garbage": lambda asked: b"not DNS"}
 UDP = {"good": lambda asked: b"pong", "down": None, "slow": lambda asked: None, "wrong answer": lambda asked: b"ping",
        "garbage": lambda asked: b"\0"}
-# Whom the echo requests go to: nobody has the address of the one that is down, and what matrix.sh does to those that come to
-# the others is in their names.
-PING = {"good": HOST, "down": "192.168.2.77", "dropped": "192.168.2.3", "rejected": "192.168.2.4", "slow": "192.168.2.5"}
-MISC = {"good": "exit 0", "status 1": "exit 1", "status 3": "exit 3", "killed": "kill -9 $$", "hangs": "exec sleep 60",
-        "hangs and is deaf": "trap '' TERM\nsleep 60\nsleep 60"}
-DYNAMIC = {"good": "exit 0", "status 1": "exit 1", "weight 10": "exit 12", "weight 0": "exit 2", "killed": "kill -9 $$"}
 CHECKERS = {
     "TCP_CHECK": (2100, TCP, ""),
     "HTTP_GET": (2200, HTTP, f"url {{\n path /page\n status_code 200\n digest {DIGEST}\n }}"),
@@ -130,9 +118,6 @@ CHECKERS = {
     "SMTP_CHECK": (2400, SMTP, ""),
     "DNS_CHECK": (2500, DNS, "type A\n name a.example.com"),
     "UDP_CHECK": (2600, UDP, "payload 70696e67\n require_reply 706f6e67"),
-    "PING_CHECK": (2700, PING, ""),
-    "MISC_CHECK": (2800, MISC, "misc_timeout 2"),
-    "MISC_CHECK misc_dynamic": (2900, DYNAMIC, "misc_timeout 2\n misc_dynamic"),
 }
 
 
@@ -142,28 +127,13 @@ def cells():
             yield checker, port, name, act
 
 
-def host(checker, act):
-    return act if checker == "PING_CHECK" else HOST
-
-
-def command(port, act):
-    path = f"{WORK}/misc-{port}"
-    with open(path, "w") as file:
-        print(f"#!/bin/sh\n[ -e {WELL_FILE} ] && exit 0\n{act}", file=file)
-    os.chmod(path, 0o755)
-    return path
-
-
 def config():
-    print("global_defs {\n script_user root\n}")
     for checker, (base, acts, more_of_it) in CHECKERS.items():
         protocol = "UDP" if checker in ("DNS_CHECK", "UDP_CHECK") else "TCP"
         print(f"virtual_server 10.0.0.1 {base} {{\n lvs_sched rr\n lvs_method NAT\n protocol {protocol}\n alpha\n"
-              " delay_loop 3\n warmup 0\n retry 0\n delay_before_retry 1")
-        for _, port, _, act in (cell for cell in cells() if cell[0] == checker):
-            keyword = checker.split()[0]
-            own = f"misc_path {command(port, act)}" if keyword == "MISC_CHECK" else "connect_timeout 2"
-            print(f" real_server {host(checker, act)} {port} {{\n {keyword} {{\n {own}\n {more_of_it}\n }}\n }}")
+              " delay_loop 2\n warmup 0\n retry 0\n delay_before_retry 1")
+        for _, port, _, _ in (cell for cell in cells() if cell[0] == checker):
+            print(f" real_server {HOST} {port} {{\n {checker} {{\n connect_timeout 2\n {more_of_it}\n }}\n }}")
         print("}")
 
 
@@ -233,8 +203,7 @@ def serve(namespace, pem):
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(pem)
     for checker, port, name, act in cells():
-        # The kernel answers echo requests, and commands need nobody.
-        if act and not isinstance(act, str):
+        if act:
             threading.Thread(target=listen, args=(checker, port, name, act, tls), daemon=True).start()
     print("serving", flush=True)
     while True:
@@ -244,11 +213,8 @@ def serve(namespace, pem):
 def judge(path):
     with open(path) as file:
         table = file.read()
-    for checker, port, name, act in cells():
-        found = re.search(rf" -r {re.escape(host(checker, act))}:{port} .* -w (\d+)", table)
-        weight = int(found[1]) if found else None
-        words = {None: "down", 1: "up"}
-        print(f"{checker} {name}: {words.get(weight, f'up with weight {weight}')}")
+    for checker, port, name, _ in cells():
+        print(f"{checker} {name}: {'up' if f' -r {HOST}:{port} ' in table else 'down'}")
 
 
 {"config": config, "serve": serve, "judge": judge}[sys.argv[1]](*sys.argv[2:])
