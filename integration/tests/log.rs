@@ -98,22 +98,41 @@ fn the_journal_gets_the_data_of_events_as_fields() -> Result<()> {
     Ok(())
 }
 
+/// What a director finds instead of the devices and the journal of this machine.
+struct Devices {
+    devices: PathBuf,
+    no_journal: PathBuf,
+}
+
+impl Devices {
+    fn of(host: &Host) -> Result<Self> {
+        let no_journal = directory(host, "journal", "/run/systemd/journal")?;
+        let devices = directory(host, "dev", "/dev")?;
+        for device in ["null", "urandom"] {
+            fs::write(devices.join(device), "")?;
+        }
+        Ok(Self { devices, no_journal })
+    }
+
+    fn syslog(&self) -> Result<Daemon> {
+        Daemon::at(&self.devices.join("log"))
+    }
+
+    fn shown_to(&self, director: Settings) -> Settings {
+        director
+            .shows(&self.no_journal, "/run/systemd/journal")
+            .shows("/dev/null", self.devices.join("null"))
+            .shows("/dev/urandom", self.devices.join("urandom"))
+            .shows(&self.devices, "/dev")
+    }
+}
+
 #[test]
 fn syslog_gets_the_facility_that_was_asked_for() -> Result<()> {
     let (host, _) = hosts("log-syslog")?;
-    let none = directory(&host, "journal", "/run/systemd/journal")?;
-    let devices = directory(&host, "dev", "/dev")?;
-    for device in ["null", "urandom"] {
-        fs::write(devices.join(device), "")?;
-    }
-    let syslog = Daemon::at(&devices.join("log"))?;
-    let director = director(&host)
-        .flags(&["-S", "local3"])
-        .shows(none, "/run/systemd/journal")
-        .shows("/dev/null", devices.join("null"))
-        .shows("/dev/urandom", devices.join("urandom"))
-        .shows(&devices, "/dev")
-        .start()?;
+    let devices = Devices::of(&host)?;
+    let syslog = devices.syslog()?;
+    let director = devices.shown_to(director(&host)).flags(&["-S", "local3"]).start()?;
     // LOG_LOCAL3 is 19; info is 6.
     let line = syslog.wait_for("]: (VI_1) Entering MASTER STATE")?;
     ensure!(line.starts_with("<158>") && line.contains(" keepwatchd["), "{line}");
@@ -125,23 +144,16 @@ fn syslog_gets_the_facility_that_was_asked_for() -> Result<()> {
 #[test]
 fn g_adds_a_file_and_the_large_one_takes_syslog_away() -> Result<()> {
     let (host, _) = hosts("log-g")?;
-    let none = directory(&host, "journal", "/run/systemd/journal")?;
-    let devices = directory(&host, "dev", "/dev")?;
-    for device in ["null", "urandom"] {
-        fs::write(devices.join(device), "")?;
-    }
-    let syslog = Daemon::at(&devices.join("log"))?;
+    let devices = Devices::of(&host)?;
+    let syslog = devices.syslog()?;
     let file = host.directory().join("own.log");
     let entering = "(VI_1) Entering MASTER STATE";
     for large in [false, true] {
-        let director = director(&host)
+        let director = devices
+            .shown_to(director(&host))
             .flags(if large { &["-G"] } else { &[] })
             .flag("-g")
             .flag(file.to_string_lossy())
-            .shows(&none, "/run/systemd/journal")
-            .shows("/dev/null", devices.join("null"))
-            .shows("/dev/urandom", devices.join("urandom"))
-            .shows(&devices, "/dev")
             .start()?;
         let count = if large { 2 } else { 1 };
         wait::until("the file has the line, after those of the run before", wait::LONG, || {

@@ -188,7 +188,7 @@ impl Worker {
         let cause = bus.publish(Some(cause), configuration::loaded(&settings, config, None));
         accepted.tell(&bus, cause);
         let hub_beat = hub.heartbeat();
-        let patience = placed::patience(config).filter(|_| settings.vrrp());
+        let patience = placed::patience(&settings, config);
         to_supervisor.say(Report::Patience(patience));
         line.say_early(placed::possible(&settings, config));
         if config.global.disable_local_igmp

@@ -142,7 +142,7 @@ impl Worker {
         // While the world is still as it was.
         self.saved.before(self.consumers.reader());
         let changes = changes(&self.consumers.reader().world(), &self.settings, &accepted.config);
-        self.peers_wait(placed::patience(&accepted.config).filter(|_| self.settings.vrrp()));
+        self.peers_wait(placed::patience(&self.settings, &accepted.config));
         let possible = placed::possible(&self.settings, &accepted.config);
         possible.for_each(|report| self.to_supervisor.say(report));
         self.to_supervisor.say(Report::Manner(manner(&accepted.config)));

@@ -1,4 +1,4 @@
-//! What the supervisor has to know to take addresses off when there is no worker. In: every event, in order; the
+//! What the supervisor has to know to take addresses off when there is no worker. In: events of addresses, in order; the
 //! configuration. Out: reports to the supervisor, after the deed.
 
 use std::time::Duration;
@@ -43,13 +43,15 @@ pub(in crate::worker) fn possible(settings: &Settings, config: &Config) -> impl 
     [Report::May(None)].into_iter().chain(addresses)
 }
 
-/// How long after the death of a worker a peer of these virtual routers takes over, at the least: what it waits for an
+/// How long after the death of a worker a peer of these virtual routers takes over, if they run, at the least: what it waits for an
 /// advert, without its skew time, which depends on a priority that is not known here, and less the interval that may have
 /// passed since the last one.
-pub(in crate::worker) fn patience(config: &Config) -> Option<Duration> {
-    let down = config.instances.iter().map(|instance| match instance.down_timer_adverts.saturating_sub(1) {
-        0 => instance.advert_int / 2,
-        adverts => instance.advert_int.saturating_mul(u32::from(adverts)),
+pub(in crate::worker) fn patience(settings: &Settings, config: &Config) -> Option<Duration> {
+    let down = config.instances.iter().filter(|_| settings.vrrp()).map(|instance| {
+        match instance.down_timer_adverts.saturating_sub(1) {
+            0 => instance.advert_int / 2,
+            adverts => instance.advert_int.saturating_mul(u32::from(adverts)),
+        }
     });
     down.min()
 }
