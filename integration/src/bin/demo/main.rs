@@ -1,4 +1,4 @@
-//! `cargo run --release --bin demo`: the whole of keepwatch on one machine, in half a minute.
+//! `cargo run --bin demo`: the whole of keepwatch on one machine, in half a minute.
 //!
 //! Two directors with two real `keepwatchd`, two web servers and a client that polls the virtual address every 10 ms,
 //! each in a network namespace of its own. It plays an election, the death and return of a web server, `kill -9` of
