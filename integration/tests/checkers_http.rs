@@ -35,6 +35,8 @@ fn a_web_server_that_fails_in_any_way_leaves_and_comes_back() -> Result<()> {
     let cells = [
         DOWN,
         cell(answers::status_503, "status", "status 503 for /first is not in 200"),
+        cell(answers::elsewhere, "status", "status 302 for /first is not in 200"),
+        cell(answers::interim, "status", "status 100 for /first is not in 200"),
         cell(answers::other_body, "digest", "of /page is not 5eb63bbbe01eeed093cb22bb8f5acdc3"),
         cell(answers::garbage, "garbage", "this is no HTTP answer"),
         cell(answers::half_closed, "closed", "connection closed without an answer to /first"),

@@ -54,6 +54,16 @@ pub(crate) fn status_503(stream: TcpStream) {
     say(stream, b"HTTP/1.1 503 Service Unavailable\r\n\r\nhello world");
 }
 
+/// Sends its client to a page that would do; nobody follows.
+pub(crate) fn elsewhere(stream: TcpStream) {
+    say(stream, b"HTTP/1.1 302 Found\r\nLocation: /page\r\nContent-Length: 0\r\n\r\n");
+}
+
+/// An interim answer, and a good one behind it: the first status counts, as for keepalived.
+pub(crate) fn interim(stream: TcpStream) {
+    say(stream, b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nhello world");
+}
+
 pub(crate) fn other_body(stream: TcpStream) {
     say(stream, b"HTTP/1.1 200 OK\r\n\r\nhello there");
 }
