@@ -1,13 +1,73 @@
-//! Links `keepwatchd`, the small program that holds signals before it does anything else, at a fixed place: then no loader
-//! has to move pointers first. Signals that come meanwhile are not held yet and would end it; and what a loader has
-//! written to is memory of every daemon of its own. It talks to nobody but its worker, so that a random place would
-//! protect nothing.
+//! Links `keepwatchd`, the small program that holds signals before it does anything else and then waits for its worker: at a
+//! fixed place, and with all that it needs in it. No loader has to look for libraries and move pointers first, of which each
+//! daemon of a host would have a copy of its own (120 KiB, more than half of what such a process takes). It talks to nobody
+//! but its worker, so that a random place would protect nothing; and it looks up no users and no hosts, for which the C
+//! library would load parts of itself.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
-    // With the musl library everything is one file already, and starts at once.
-    if is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ENV", "gnu") {
-        println!("cargo:rustc-link-arg-bin=keepwatchd=-no-pie");
+    let is = |name: &str, value: &str| env::var(name).is_ok_and(|found| found == value);
+    // With the musl library everything is one file already.
+    if !is("CARGO_CFG_TARGET_OS", "linux") || !is("CARGO_CFG_TARGET_ENV", "gnu") {
+        return;
     }
+    let mut arguments = vec!["-no-pie".to_owned()];
+    if let Some(libraries) = libraries() {
+        let alone = ["-no-pie".to_owned(), format!("-L{}", libraries.display()), "-static".to_owned()];
+        if links(&libraries, &alone) {
+            arguments = alone.to_vec();
+        }
+    }
+    for argument in arguments {
+        println!("cargo:rustc-link-arg-bin=keepwatchd={argument}");
+    }
+}
+
+/// The compiler of Rust asks for three libraries by names that would find shared ones, whatever else is asked of the linker:
+/// here are files of these names that lead to the others.
+fn libraries() -> Option<PathBuf> {
+    let directory = Path::new(&env::var_os("OUT_DIR")?).join("static");
+    fs::create_dir_all(&directory).ok()?;
+    let lead = |name: &str, to: &str| fs::write(directory.join(name), to).ok();
+    lead("libgcc_s.so", "INPUT(-l:libgcc_eh.a)\n")?;
+    lead("libc.so", "GROUP(-l:libc.a -l:libgcc.a -l:libgcc_eh.a)\n")?;
+    lead("libm.so", "INPUT(-l:libm.a)\n")?;
+    Some(directory)
+}
+
+/// Whether this machine can link so, and runs what it has linked: some have no such libraries, and some linkers get it wrong.
+fn links(directory: &Path, arguments: &[String]) -> bool {
+    const WORDS: &str = "a thread and a local";
+    if env::var_os("HOST") != env::var_os("TARGET") {
+        return false;
+    }
+    let (source, program) = (directory.join("try.rs"), directory.join("try"));
+    let text = format!(
+        "thread_local! {{ static SAID: String = {WORDS:?}.to_owned(); }}\n\
+         fn main() {{ print!(\"{{}}\", std::thread::spawn(|| SAID.with(String::clone)).join().unwrap()); }}\n"
+    );
+    if fs::write(&source, text).is_err() {
+        return false;
+    }
+    let mut compile = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    compile.arg(&source).arg("-o").arg(&program);
+    if let Some(linker) = env::var_os("RUSTC_LINKER") {
+        compile.arg("-C").arg(["linker=".into(), linker].into_iter().collect::<std::ffi::OsString>());
+    }
+    if let Ok(flags) = env::var("CARGO_ENCODED_RUSTFLAGS") {
+        compile.args(flags.split('\x1f').filter(|flag| !flag.is_empty()));
+    }
+    for argument in arguments {
+        compile.arg("-C").arg(format!("link-arg={argument}"));
+    }
+    compile.output().is_ok_and(|output| output.status.success())
+        && Command::new(&program)
+            .output()
+            .is_ok_and(|output| output.status.success() && output.stdout == WORDS.as_bytes())
 }
