@@ -43,12 +43,14 @@ impl Metronome {
 
     /// The worst lateness so far.
     pub fn worst(&self) -> Duration {
-        self.worst_since(Duration::ZERO)
+        self.worst_between(Duration::ZERO, Duration::MAX)
     }
 
-    fn worst_since(&self, since: Duration) -> Duration {
-        let late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
-        late.iter().filter(|(at, _)| *at >= since).map(|(_, late)| *late).max().unwrap_or(LATE)
+    fn worst_between(&self, from: Duration, to: Duration) -> Duration {
+        let times = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+        // It was late until it woke up.
+        let then = times.iter().filter(|(at, late)| *at >= from && at.saturating_sub(*late) <= to);
+        then.map(|(_, late)| *late).max().unwrap_or(LATE)
     }
 
     /// What the machine may have added so far to a time that a test measures: what is measured goes through some threads of
@@ -59,7 +61,12 @@ impl Metronome {
 
     /// The same of what a test measures from `since` on ([`capture::now`]).
     pub fn allowance_since(&self, since: Duration) -> Duration {
-        3 * self.worst_since(since)
+        self.allowance_between(since, Duration::MAX)
+    }
+
+    /// The same of what began and ended at these times: what the machine is late at another time excuses nothing.
+    pub fn allowance_between(&self, from: Duration, to: Duration) -> Duration {
+        3 * self.worst_between(from, to)
     }
 }
 
@@ -78,4 +85,29 @@ fn beat_on(processor: usize, times: Late) -> Result<Background> {
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_machine_is_late_excuses_what_was_then_and_nothing_else() {
+        let milliseconds = Duration::from_millis;
+        let late = vec![(milliseconds(10_000), milliseconds(50)), (milliseconds(20_000), milliseconds(5))];
+        let machine = Metronome { late: Arc::new(Mutex::new(late)), _threads: Vec::new() };
+        for (from, to, allowance) in [
+            // From 9.95 s to 10 s nothing ran.
+            (9900, 9960, 150),
+            (9960, 9970, 150),
+            (10_000, 10_100, 150),
+            (10_001, 19_990, 3),
+            (10_001, 20_100, 15),
+            (0, 9900, 3),
+        ] {
+            let of = machine.allowance_between(milliseconds(from), milliseconds(to));
+            assert_eq!(of, milliseconds(allowance), "from {from} to {to}");
+        }
+        assert_eq!(machine.worst(), milliseconds(50));
+    }
 }

@@ -56,6 +56,11 @@ fn line_of(daemon: &Keepwatchd, kind: &str, event: u64) -> Result<String> {
     Ok(found["line"].as_str().unwrap_or_default().to_owned())
 }
 
+/// The number of the first event in what `keepwatch why` says in words.
+fn first(why: &str) -> Option<u64> {
+    why.lines().find_map(|line| line.trim_start().strip_prefix('#')?.split(' ').next()?.parse().ok())
+}
+
 /// Waits until the daemon says first that this kind of event, whose line has `words` in it, is the root, and `wrong` is
 /// wrong (nothing, if it is empty); and until log and metrics agree with it.
 pub fn wait_for_root(daemon: &Keepwatchd, kind: &str, words: &str, wrong: &str) -> Result<Root> {
@@ -66,7 +71,9 @@ pub fn wait_for_root(daemon: &Keepwatchd, kind: &str, words: &str, wrong: &str) 
             && root.wrong.is_empty() == wrong.is_empty()
     };
     let what = format!("`why` names a {kind} with {words:?} first, and {wrong:?} is wrong");
-    let found = wait::value(&what, wait::LONG, || root(daemon).ok().filter(is_it));
+    // In words as well as in JSON.
+    let says = |root: &Root| daemon.answer(&["why"]).is_ok_and(|why| first(&why) == Some(root.event));
+    let found = wait::value(&what, wait::LONG, || root(daemon).ok().filter(is_it).filter(says));
     let root = found.with_context(|| daemon.answer(&["why"]).unwrap_or_default())?;
     if !root.line.is_empty() {
         let log = daemon.process().log();

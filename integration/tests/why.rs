@@ -1,11 +1,12 @@
 //! Twenty things go wrong, one after the other, and `keepwatch why` names the true root first: without being told where to
-//! look. Log, traces, log records, metrics, SNMP notifications and mails agree with it on which event it was and when. Each
-//! row of a table is one thing: what is done, which event is its root, what is wrong, and who has nothing to tell of it.
-//! Those of servers are in `servers`, those of who tells in `tellers`.
+//! look. Log, traces, log records, metrics, SNMP notifications, mails and a webhook agree with it on which event it was and
+//! when. Each row of a table is one thing: what is done, which event is its root, what is wrong, and who has nothing to tell
+//! of it. Those of servers are in `servers`, those of who tells in `tellers`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use integration::{
@@ -17,6 +18,8 @@ use integration::{
 };
 use nix::sys::signal::Signal;
 
+#[path = "why/processor.rs"]
+mod processor;
 #[path = "why/servers.rs"]
 mod servers;
 #[path = "why/tellers.rs"]
@@ -91,7 +94,7 @@ impl Thing {
         }
         let witnesses = Witnesses::start(&ours)?;
         let global = format!("script_user root\nenable_script_security\n{}", witnesses.global());
-        let config = conf::global_defs(3, &global) + &blocks + &instance.to_string();
+        let config = conf::global_defs(3, &global) + Witnesses::WEBHOOK + &blocks + &instance.to_string();
         let it = (self.other)().interval("0.1").version_3("");
         let it = Some(Keepalived::start(&theirs, &it, &[])?);
         if self.priority < 100 {
@@ -234,7 +237,8 @@ fn a_wrong_password() -> Result<()> {
     let witnesses = Witnesses::start(&hosts[0])?;
     // Debian's would hardly be heard: each of our adverts that it refuses puts off its own next one.
     let _it = Keepwatchd::on(&hosts[1]).config(with("theirs", "")).flag("--vrrp").start()?;
-    let we = Keepwatchd::on(&hosts[0]).config(with("ours", &witnesses.global())).flag("--vrrp");
+    let config = with("ours", &witnesses.global()) + Witnesses::WEBHOOK;
+    let we = Keepwatchd::on(&hosts[0]).config(config).flag("--vrrp");
     let we = Witnesses::watch(we).start()?;
     we.wait_for_control()?;
     let root = story::wait_for_root(
@@ -261,12 +265,8 @@ fn a_processor_that_is_taken_away() -> Result<()> {
         root: ("advert_delayed", "advert left", ""),
         story: ("VI_1", "advert left"),
         silent: NOTHING_CHANGED,
-        ..Thing::new("starved", |scene| {
-            scene.we.process().signal_all(Signal::SIGSTOP);
-            std::thread::sleep(std::time::Duration::from_millis(220));
-            scene.we.process().signal_all(Signal::SIGCONT);
-            Ok(())
-        })
+        // Longer than an interval and a half, and less than the other router waits.
+        ..Thing::new("starved", |scene| processor::take(&scene.we, Duration::from_millis(220)))
     };
     play(&[SLOW])
 }

@@ -9,6 +9,11 @@ pub(super) fn text(event: &Event) -> String {
     event.line().map_or_else(|| unlogged(&event.fact), |line| line.text)
 }
 
+/// Its number, by which everybody who tells of it names it, as wide as those of long-lived daemons are.
+pub(super) fn number(event: &Event) -> String {
+    format!("{:>6}", event.id.to_string())
+}
+
 fn unlogged(fact: &Fact) -> String {
     match fact {
         Fact::Vrrp(VrrpFact::InstanceConfigured { instance, .. }) => format!("({instance}) configured"),

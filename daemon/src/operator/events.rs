@@ -17,6 +17,5 @@ pub(super) fn write(out: &mut impl Write, paint: Paint, event: &Event) -> io::Re
         Some(Level::Info | Level::Detail) | None => text,
     };
     let cause = event.cause.map(|cause| format!("  ← {cause}")).unwrap_or_default();
-    let number = format!("{:>6}", event.id.to_string());
-    writeln!(out, "{}  {}  {text}{}", paint.dim(&number), clock(event.at), paint.dim(&cause))
+    writeln!(out, "{}  {}  {text}{}", paint.dim(&describe::number(event)), clock(event.at), paint.dim(&cause))
 }

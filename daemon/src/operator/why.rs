@@ -144,9 +144,10 @@ fn line(
     let after = before.map(|b| format!("  +{}", span(event.since(b)))).unwrap_or_default();
     let arrow = if depth == 0 { "" } else { "└ " };
     let indent = "  ".repeat(depth);
-    writeln!(out, "  {}  {indent}{arrow}{text}{}", paint.dim(&clock(event.at)), paint.dim(&after))?;
+    let place = format!("{}  {}", describe::number(event), clock(event.at));
+    writeln!(out, "{}  {indent}{arrow}{text}{}", paint.dim(&place), paint.dim(&after))?;
     for evidence in describe::evidence(event) {
-        writeln!(out, "  {:23}  {indent}  {}", "", paint.dim(&evidence))?;
+        writeln!(out, "{:31}  {indent}  {}", "", paint.dim(&evidence))?;
     }
     Ok(())
 }
@@ -217,8 +218,9 @@ mod tests {
         write(&mut out, Paint { on: false }, "2026-11-21T12:01:00Z".parse().unwrap(), &[why]).unwrap();
         let text = String::from_utf8(out).unwrap();
         let steps: Vec<&str> =
-            text.lines().skip(1).filter_map(|l| l.get(27..)).map(|l| l.trim_end_matches(": e")).collect();
+            text.lines().skip(1).filter_map(|l| l.get(33..)).map(|l| l.trim_end_matches(": e")).collect();
         assert!(text.starts_with("instance VI_1: MASTER, since 2026-11-21 "), "{text}");
+        assert!(text.contains("\n    #1  2026-11-21 ") && text.contains("\n    #5  2026-11-21 "), "{text}");
         for (step, start) in steps.iter().zip([
             "Mail not sent: root",
             "  └ Mail not sent: change",

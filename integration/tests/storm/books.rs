@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use integration::{background::Background, keepwatchd::Keepwatchd};
+use jiff::Timestamp;
 use nix::libc::O_NONBLOCK;
 use opentelemetry_proto::tonic::collector::{
     logs::v1::ExportLogsServiceRequest, trace::v1::ExportTraceServiceRequest,
@@ -20,7 +21,7 @@ use prost::Message;
 use serde_json::Value;
 use snmp_agentx::session::MAX_WAITING_NOTIFICATIONS;
 
-use crate::{BYTES, EVENTS, Scene};
+use crate::{BYTES, EVENTS, OFTEN, Scene};
 
 /// Changes of servers that notifications, mails and FIFOs tell of.
 const OF_SERVERS: [&str; 4] = ["real_server_up", "real_server_down", "quorum_gained", "quorum_lost"];
@@ -138,6 +139,27 @@ impl Books<'_> {
     /// A sum over all series of a family.
     pub(crate) fn sum(&self, family: &str) -> Result<f64> {
         Ok(value(&self.daemon.get("/metrics")?.body, family, ""))
+    }
+
+    /// Adverts that are told as late were so while the machine was. There are none without a line: of what comes again soon
+    /// after, the wire has all.
+    ///
+    /// # Errors
+    /// When one was late by itself, or late ones are counted and none is told.
+    pub(crate) fn late_adverts_are_the_machine_s(&self) -> Result<()> {
+        let (mut told, machine) = (0, self.scene.wire.machine());
+        for line in fs::read_to_string(self.log)?.lines() {
+            let Some((at, late)) = serde_json::from_str(line).ok().as_ref().and_then(late_advert) else {
+                continue;
+            };
+            told += 1;
+            let allowance = machine.allowance_between(at.saturating_sub(late), at);
+            ensure!(late.saturating_sub(allowance) < OFTEN / 2, "late, and not by {allowance:?}: {line}");
+        }
+        let counted = self.sum("keepwatch_vrrp_adverts_late_total")?;
+        ensure!((counted > 0.0) == (told > 0), "{counted} late adverts are counted, {told} are told");
+        println!("{counted} late adverts are counted, {told} of them told");
+        Ok(())
     }
 
     /// Each kind is logged as often as it is counted, and all together are as many as there are numbers.
@@ -306,6 +328,14 @@ impl Books<'_> {
         ensure!(counted + lost == changes, "{counted} + {lost} lines of {changes} changes");
         Ok(format!("FIFO: {} lines, {lost} lost", lines.len()))
     }
+}
+
+/// When a late advert left, since the epoch, and how late, if that is what a line is about.
+fn late_advert(line: &Value) -> Option<(Duration, Duration)> {
+    let at: Timestamp = line["time"].as_str().filter(|_| line["kind"] == "advert_delayed")?.parse().ok()?;
+    let (_, late) = line["message"].as_str()?.split_once(" advert left ")?;
+    let late = late.split_once(" ms late")?.0.parse().ok()?;
+    Some((Duration::try_from(at.as_duration()).ok()?, Duration::from_millis(late)))
 }
 
 /// How many events wait, before the world and after it.

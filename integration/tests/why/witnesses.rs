@@ -1,5 +1,5 @@
 //! Who else tells of what happens: the log as JSON, spans and log records of OTLP, exemplars of metrics, notifications of
-//! SNMP, mails. Each names the event that it tells of, and all must agree with the history on what that was, and when.
+//! SNMP, mails, posts to a webhook. Each names the event that it tells of, and all must agree with the history on what that was, and when.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -32,6 +32,7 @@ pub(crate) enum Channel {
     Metrics,
     Notifications,
     Mails,
+    Posts,
 }
 
 /// Who has nothing to tell of a thing, neither of its root nor of what comes of it, and why not.
@@ -47,6 +48,7 @@ pub(crate) const NOTHING_CHANGED: Silent = &[
 pub(crate) struct Witnesses {
     host: Host,
     collector: Receiver,
+    webhook: Receiver,
     snmpd: Snmpd,
     traps: Snmptrapd,
     /// None while it is down.
@@ -74,7 +76,7 @@ impl Known {
         match channel {
             Channel::Notifications => changed || self.kind == "advert_rejected",
             Channel::Mails => changed,
-            Channel::Log | Channel::Traces | Channel::Records | Channel::Metrics => true,
+            Channel::Log | Channel::Traces | Channel::Records | Channel::Metrics | Channel::Posts => true,
         }
     }
 }
@@ -85,7 +87,8 @@ impl Witnesses {
         let traps = Snmptrapd::start(host)?;
         let snmpd = Snmpd::start_with(host, Snmptrapd::SINK)?;
         let collector = Receiver::start(host, at(4318))?;
-        let mut witnesses = Self { host: host.clone(), collector, snmpd, traps, mail: None };
+        let webhook = Receiver::start(host, at(4319))?;
+        let mut witnesses = Self { host: host.clone(), collector, webhook, snmpd, traps, mail: None };
         witnesses.mail_server_comes()?;
         Ok(witnesses)
     }
@@ -114,6 +117,10 @@ impl Witnesses {
             self.snmpd.socket().display()
         )
     }
+
+    /// A block that has the webhook told of all that the log has with `-D`.
+    pub(crate) const WEBHOOK: &str = "observability {\n webhook w {\n url http://127.0.0.1:4319/\n kinds daemon link \
+                                      vrrp track check ipvs notify routing\n }\n}\n";
 
     /// The rest of what has them told.
     pub(crate) fn watch(settings: Settings) -> Settings {
@@ -157,6 +164,7 @@ impl Witnesses {
             (Channel::Metrics, self.exemplars(daemon)?),
             (Channel::Notifications, self.notified()?),
             (Channel::Mails, self.mailed()?),
+            (Channel::Posts, self.posted()?),
         ];
         // Last, so that it has all that they can have.
         let history = history(daemon)?;
@@ -184,7 +192,7 @@ impl Witnesses {
                 continue;
             }
             match channel {
-                Channel::Log | Channel::Records => {
+                Channel::Log | Channel::Records | Channel::Posts => {
                     ensure!(root.line.is_empty() || has(root.event), "{channel:?} do not have the root");
                 }
                 Channel::Traces => ensure!(has(root.event), "no span is the root"),
@@ -241,6 +249,19 @@ impl Witnesses {
                 let kind = log.event_name.strip_prefix("keepwatch.").map(str::to_owned);
                 told.push((event(&log.attributes)?, kind, at(log.time_unix_nano)));
             }
+        }
+        Ok(told)
+    }
+
+    fn posted(&self) -> Result<Vec<Told>> {
+        let mut told = Vec::new();
+        for post in self.webhook.taken() {
+            let body: Value = serde_json::from_slice(&post.body)?;
+            let event = &body["event"];
+            let id = event["id"].as_u64().with_context(|| format!("an event: {body}"))?;
+            ensure!(post.header("x-keepwatch-event") == Some(&*id.to_string()), "the header of {body}");
+            let text = |name: &str| event[name].as_str().with_context(|| format!("{name} of {body}"));
+            told.push((id, Some(text("kind")?.to_owned()), Some(text("at")?.parse()?)));
         }
         Ok(told)
     }
