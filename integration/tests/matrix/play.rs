@@ -185,6 +185,17 @@ impl Play {
         Ok(())
     }
 
+    /// No script that it began outlives it.
+    pub(crate) fn no_script_is_left(&self) -> Result<()> {
+        let script = self.gate.with_file_name("wait");
+        let script = script.as_os_str().as_encoded_bytes();
+        wait::until("its scripts have ended", wait::SHORT, || {
+            let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+            let mut lines = all.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
+            !lines.any(|line| line.windows(script.len()).any(|part| part == script))
+        })
+    }
+
     pub(crate) fn nothing_is_left(&self) -> Result<()> {
         ensure!(!self.has_address(), "the address is left");
         for name in ["keepwatchd.pid", "keepwatchd-vrrp.pid"] {

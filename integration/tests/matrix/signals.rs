@@ -94,7 +94,7 @@ fn run(act: Act, state: State, then: Then) -> Result<()> {
         return Ok(());
     }
     let mut play = Play::begin(state)?;
-    let outcome = go(&mut play, act, then);
+    let outcome = go(&mut play, act, then).and_then(|()| play.no_script_is_left());
     outcome.with_context(|| play.log())
 }
 
