@@ -4,9 +4,11 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
+use std::thread;
 
 use axum::body::Bytes;
 use flate2::{Compress, Compression, Crc, FlushCompress};
+use parking_lot::Mutex;
 
 use crate::metrics::Exposition;
 
@@ -25,6 +27,18 @@ struct Part {
     packed: Vec<u8>,
 }
 
+/// A part that is to be packed.
+struct Work<'a> {
+    text: &'a str,
+    /// As it was packed the last time, if there was one in its place.
+    before: Option<Part>,
+    /// `None` until it is done.
+    now: Option<Part>,
+}
+
+/// So many bytes are worth a second thread.
+const MUCH: usize = 1 << 20;
+
 /// The last answer: its parts, by the name of the family that the first of them begins with.
 #[derive(Default)]
 pub(crate) struct Packer(HashMap<Box<str>, Vec<Part>>);
@@ -33,28 +47,60 @@ impl Packer {
     /// Packs an answer; `None` if that can't be done.
     pub(crate) fn pack(&mut self, exposition: &Exposition) -> Option<Bytes> {
         let mut before = std::mem::take(&mut self.0);
-        let mut compress = None;
-        let mut packed = Vec::from(HEADER);
-        let mut crc = Crc::new();
+        let mut work = Vec::new();
+        // Each family, and how many parts it has.
+        let mut families = Vec::new();
         let mut parts = exposition.parts().peekable();
         while let Some(first) = parts.next() {
             let name = name(first);
             let more = std::iter::from_fn(|| parts.next_if(|text| !text.starts_with(FAMILY)));
             let mut old = before.remove(name).unwrap_or_default().into_iter();
-            let mut family = Vec::with_capacity(old.len().max(1));
-            for text in std::iter::once(first).chain(more) {
-                let part = part(text, old.next(), &mut compress)?;
-                packed.extend_from_slice(&part.packed);
-                crc.combine(&part.crc);
-                family.push(part);
-            }
-            self.0.insert(name.into(), family);
+            let begin = work.len();
+            work.extend(std::iter::once(first).chain(more).map(|text| Work {
+                text,
+                before: old.next(),
+                now: None,
+            }));
+            families.push((name, work.len() - begin));
         }
-        packed.extend_from_slice(&LAST_BLOCK);
-        packed.extend_from_slice(&crc.sum().to_le_bytes());
-        packed.extend_from_slice(&crc.amount().to_le_bytes());
-        Some(packed.into())
+        pack_all(&mut work, exposition.len());
+        let packed: usize = work.iter().filter_map(|work| Some(work.now.as_ref()?.packed.len())).sum();
+        let mut out = Vec::with_capacity(packed + 32);
+        out.extend_from_slice(&HEADER);
+        let mut crc = Crc::new();
+        let mut work = work.into_iter();
+        for (name, count) in families {
+            let parts: Vec<Part> = work.by_ref().take(count).map(|work| work.now).collect::<Option<_>>()?;
+            for part in &parts {
+                out.extend_from_slice(&part.packed);
+                crc.combine(&part.crc);
+            }
+            self.0.insert(name.into(), parts);
+        }
+        out.extend_from_slice(&LAST_BLOCK);
+        out.extend_from_slice(&crc.sum().to_le_bytes());
+        out.extend_from_slice(&crc.amount().to_le_bytes());
+        Some(out.into())
     }
+}
+
+/// Packs all parts, `length` bytes of text. Of a long answer two threads take one part after the other.
+fn pack_all(work: &mut [Work<'_>], length: usize) {
+    let queue = Mutex::new(work.iter_mut());
+    let packing = || {
+        let mut compress = None;
+        loop {
+            let Some(work) = queue.lock().next() else { break };
+            work.now = part(work.text, work.before.take(), &mut compress);
+        }
+    };
+    thread::scope(|scope| {
+        if length >= MUCH {
+            // Where no thread can be had, this one packs all of it.
+            let _ = thread::Builder::new().name("scrape".into()).spawn_scoped(scope, packing);
+        }
+        packing();
+    });
 }
 
 /// One part: as it was packed before, if it is the same.
@@ -113,7 +159,7 @@ mod tests {
         let mut long = families.gauge("b", "B", &["x"]);
         for number in 0..20_000 {
             let factor = if number == 10_000 { value } else { 0.37 };
-            long.sample(&[&format!("{number}")], f64::from(number) * factor);
+            long.sample(&[&format!("{number:060}")], f64::from(number) * factor);
         }
         if more {
             families.gauge("c", "C", &[]).sample(&[], 1.0);
@@ -129,6 +175,7 @@ mod tests {
         };
         for (value, more) in [(1.0, true), (2.0, true), (2.0, true), (3.0, false), (3.0, true)] {
             let exposition = written(value, more);
+            assert!(exposition.len() > MUCH, "two threads are to pack it");
             let before = at(&packer, "a");
             let packed = packer.pack(&exposition).unwrap();
             let mut text = String::new();

@@ -1,14 +1,14 @@
 //! Why a thing stands as it does, where no event says so: a lower master is left alone because of `nopreempt`, a group
-//! waits for a member, a script has not run yet. In: the world. Out: sentences.
+//! waits for a member, a script has not run yet; and that another router is master too. In: the world. Out: sentences.
 
 use keepwatch_bus::World;
 use keepwatch_bus::subject::{Name, VrrpState};
-use keepwatch_bus::world::{Group, Instance, Tracker};
+use keepwatch_bus::world::{Group, Instance, Rival, Tracker};
 use keepwatch_config::model::Level;
 
 /// Of a virtual router.
 pub(super) fn instance(world: &World, instance: &Instance) -> Vec<String> {
-    let mut notes = Vec::new();
+    let mut notes = split_brain(instance);
     match instance.state {
         VrrpState::Backup => notes.extend(backup(world, instance)),
         VrrpState::Fault => notes.push(format!("in FAULT: {}", world.fault_in_words(instance))),
@@ -25,6 +25,15 @@ pub(super) fn instance(world: &World, instance: &Instance) -> Vec<String> {
         );
     }
     notes
+}
+
+/// Of a virtual router and of its addresses: who else is master for them, and by which event that began to be known.
+pub(super) fn split_brain(instance: &Instance) -> Vec<String> {
+    let rivals = instance.rivals.iter();
+    let in_words = rivals.map(|Rival { address, priority, sign, changed }| {
+        format!("split brain with {address} (priority {priority}), {}: {sign}", changed.event)
+    });
+    in_words.collect()
 }
 
 /// What keeps a backup from being master.
@@ -93,6 +102,7 @@ pub(super) fn group(world: &World, group: &Group) -> Vec<String> {
         members.clone().map(|member| format!("{} {}", member.name, member.state)).collect();
     let mut notes = vec![format!("its members: {}", states.join(", "))];
     for member in members {
+        notes.extend(split_brain(member).into_iter().map(|split| format!("{}: {split}", member.name)));
         match (group.state, member.state) {
             (VrrpState::Fault, VrrpState::Fault) => {
                 notes.push(format!("{}: {}", member.name, world.fault_in_words(member)));

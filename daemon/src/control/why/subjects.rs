@@ -33,6 +33,8 @@ pub(super) struct Found<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Thing<'a> {
     Instance(&'a Instance),
+    /// An address of this virtual router.
+    AddressOf(&'a Instance),
     Group(&'a Group),
     Interface(&'a Interface),
     Tracker(&'a Tracker),
@@ -46,6 +48,7 @@ impl Thing<'_> {
     pub(super) fn notes(self, world: &World) -> Vec<String> {
         match self {
             Self::Instance(instance) => notes::instance(world, instance),
+            Self::AddressOf(instance) => notes::split_brain(instance),
             Self::Group(group) => notes::group(world, group),
             Self::Interface(interface) => notes::interface(world, &interface.name),
             Self::Tracker(tracker) => notes::tracker(world, tracker),
@@ -58,9 +61,12 @@ impl Thing<'_> {
     pub(super) fn priority(self, world: &World) -> Option<Reckoning> {
         match self {
             Self::Instance(instance) => Reckoning::of(world, instance),
-            Self::Group(_) | Self::Interface(_) | Self::Tracker(_) | Self::Configuration(_) | Self::Plain => {
-                None
-            }
+            Self::AddressOf(_)
+            | Self::Group(_)
+            | Self::Interface(_)
+            | Self::Tracker(_)
+            | Self::Configuration(_)
+            | Self::Plain => None,
         }
     }
 }
@@ -150,7 +156,7 @@ fn addresses(i: &Instance) -> impl Iterator<Item = Found<'_>> {
         let state = format!("{place}{missing}: virtual address of {}, which is {}{dropped}", i.name, i.state);
         let mut names = vec![placed.to_string(), address.address.to_string()];
         names.push(format!("{}/{}", placed.address, placed.prefix));
-        Found::new(Kind::Address, names, state, i.changed)
+        Found::new(Kind::Address, names, state, i.changed).is(Thing::AddressOf(i))
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use keepwatch_bus::fact::{ConsumerFact, LinkDownReason, LinkFact, VrrpFact};
+use keepwatch_bus::fact::{ConsumerFact, LinkDownReason, LinkFact, SplitSign, VrrpFact};
 use keepwatch_bus::subject::{ServiceKey, VrrpState};
 use keepwatch_bus::{Counters, EventId, Fact};
 use keepwatch_config::{Options, load_text};
@@ -173,6 +173,29 @@ fn a_backup_says_why_it_leaves_a_lower_master_alone() {
     );
     let notes = house.ask("VI_1").unwrap().remove(0).notes;
     assert!(notes[0].contains("nopreempt") && notes[0].contains("10.0.0.2"), "{notes:?}");
+}
+
+#[test]
+fn whoever_asks_for_a_virtual_router_or_its_address_hears_of_a_split_brain() {
+    let mut house = house();
+    let began = house.tell(
+        None,
+        VrrpFact::SplitBrainBegan {
+            instance: "VI_1".into(),
+            address: [10, 0, 0, 2].into(),
+            priority: 100,
+            own_address: None,
+            own: 150,
+            sign: SplitSign::Heard,
+        },
+    );
+    let address = house.world.instances.values().next().unwrap().settings.all_addresses().next().unwrap();
+    let address = address.address.to_string();
+    for subject in ["VI_1", "G", &address] {
+        let notes = house.ask(subject).unwrap().remove(0).notes;
+        let said = format!("split brain with 10.0.0.2 (priority 100), {began}: ");
+        assert!(notes.iter().any(|note| note.contains(&said)), "{subject}: {notes:?}");
+    }
 }
 
 #[test]
