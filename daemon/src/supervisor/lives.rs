@@ -12,6 +12,9 @@ use super::{EXIT_FATAL, Outcome, Phase, Supervisor, TOLD_WITHIN};
 use crate::logging::Severity;
 use crate::systemd;
 
+/// What a process that was killed takes to be gone, unless it waits for a disk.
+const KILLED_WITHIN: Duration = Duration::from_secs(1);
+
 impl Supervisor<'_> {
     /// Stops the worker, for it was asked for by this signal.
     pub(super) fn stop(&mut self, signal: Signal) {
@@ -63,6 +66,7 @@ impl Supervisor<'_> {
                 if let Some(end) = worker.ended() {
                     // What it said last may be what it was there for.
                     self.listen_to_the_end();
+                    self.end_scripts();
                     if matches!(self.phase, Phase::Running(_)) {
                         self.worker_died(&end, now);
                     }
@@ -76,6 +80,7 @@ impl Supervisor<'_> {
                 if let Some(end) = worker.ended() {
                     // It has told of the addresses that it took off.
                     self.listen_to_the_end();
+                    self.end_scripts();
                     if end.status == Some(0) {
                         self.take_left_ones_off();
                     }
@@ -84,8 +89,9 @@ impl Supervisor<'_> {
                     self.phase = Phase::Over(Outcome::Ended(status));
                 } else if now >= *until {
                     // Whatever the log does, this is done.
-                    worker.kill();
+                    worker.kill_and_wait(KILLED_WITHIN);
                     self.log.now(Severity::Error, "The worker does not stop: it was killed");
+                    self.end_scripts();
                     self.phase = Phase::Over(Outcome::Ended(EXIT_FATAL));
                 }
             }

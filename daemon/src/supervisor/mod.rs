@@ -13,6 +13,7 @@
 //! | `lives` | what is done about a worker that died, hangs or is to stop |
 //! | `addresses` | the addresses that workers left behind; `placed` and `absence` know which and until when |
 //! | `leavings` | what else they left behind; `network` is where they lived |
+//! | `orphans` | their scripts |
 //! | [`pulse`] | verdicts: does it live, how long to wait for the next |
 
 mod absence;
@@ -21,6 +22,7 @@ mod leavings;
 pub mod line;
 mod lives;
 mod network;
+mod orphans;
 mod placed;
 pub mod pulse;
 mod reports;
@@ -116,6 +118,7 @@ fn run(program: &Program, listeners: usize, command: Option<UnixStream>) -> Resu
     let signals = SignalFd::with_flags(&signals::taken(), SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
         .context("taking over signals")?;
     let background = command.is_some();
+    orphans::adopt();
     let worker = Worker::start(program, None, background, listeners, "").context("starting the worker")?;
     let mut supervisor = Supervisor {
         program,
@@ -241,6 +244,10 @@ impl Supervisor<'_> {
             }
             self.listen();
             self.look();
+            orphans::bury(match &self.phase {
+                Phase::Running(worker) | Phase::Stopping { worker, .. } => Some(worker),
+                Phase::Waiting { .. } | Phase::Over(_) => None,
+            });
             self.watchdog.fed(Instant::now());
         }
     }

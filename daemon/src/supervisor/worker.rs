@@ -111,6 +111,15 @@ impl Worker {
         let _ = self.child.kill();
     }
 
+    /// Ends it at once, and waits for that: so long at most.
+    pub(super) fn kill_and_wait(&mut self, within: Duration) {
+        self.kill();
+        let until = Instant::now() + within;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// Says why it is about to be killed, and since when it has been silent.
     pub(super) fn blame(&mut self, reason: String, silent: Instant) {
         self.blamed = Some((reason, silent));
