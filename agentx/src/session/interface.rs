@@ -150,6 +150,9 @@ pub enum Change {
         /// `h.sessionID` that the master gave.
         session: u32,
     },
+    /// This subtree, of which [`Serving`](Self::Serving) is told next, was another subagent's already: ours is registered with
+    /// a lower priority (a higher number), and is asked once the other has gone.
+    Behind(ObjectIdentifier),
     /// A session that was serving is lost.
     Lost(Reason),
     /// An attempt to open a session failed.
