@@ -18,7 +18,8 @@ pub struct Settings {
     pub id: ObjectIdentifier,
     /// `o.descr`: the subagent in words.
     pub description: String,
-    /// The subtrees that the tree serves.
+    /// The subtrees that the tree serves. Where another subagent has one already with its priority, the next lower priority
+    /// that is free is taken, and [`Change::Behind`] reported.
     pub subtrees: Vec<Subtree>,
     /// Rows for sysORTable: what this agent implements, and its description.
     pub capabilities: Vec<(ObjectIdentifier, String)>,
