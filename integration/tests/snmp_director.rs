@@ -1,6 +1,8 @@
 //! Notifications and sets of virtual and real servers, and notifications of refused packets, through a real snmpd and
 //! snmptrapd. The servers' table is in memory: what is told is the same.
 
+use std::net::Ipv6Addr;
+
 use anyhow::{Context, Result, ensure};
 use integration::{
     Instance, Lab, conf, keepalived::Keepalived, keepwatchd::Keepwatchd, snmpd::Snmpd, snmptrapd::Snmptrapd,
@@ -11,6 +13,31 @@ use nix::sys::signal::Signal;
 const KEEPALIVED: &str = ".1.3.6.1.4.1.9586.100.5";
 const V2: &str = ".1.3.6.1.2.1.68";
 const V3: &str = ".1.3.6.1.2.1.207";
+
+/// As [`conf::TWO_SERVERS`], of IPv6.
+const SIX: &str = "
+virtual_server fd78::99 80 {
+    delay_loop 0.2
+    lvs_sched wrr
+    lvs_method NAT
+    protocol TCP
+    retry 1
+    delay_before_retry 0.1
+    warmup 0
+    sorry_server ::1 8083
+    real_server ::1 8081 {
+        weight 1
+        TCP_CHECK { connect_timeout 2 }
+    }
+    real_server ::1 8082 {
+        weight 3
+        TCP_CHECK { connect_timeout 2 }
+    }
+}
+";
+/// ::1 and fd78::99 as snmpwalk shows them.
+const ONE: &str = "Hex-STRING: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01 ";
+const SERVICE: &str = "Hex-STRING: FD 78 00 00 00 00 00 00 00 00 00 00 00 00 00 99 ";
 
 /// The objects of a notification of KEEPALIVED-MIB below `keepalived`, but for the event's time and number.
 fn names(trap: &[String]) -> Vec<String> {
@@ -110,6 +137,127 @@ fn servers_and_quorum_are_told_and_weights_are_set() -> Result<()> {
     tells(&story)?;
     we.process_mut().wait(wait::LONG)?;
     Ok(())
+}
+
+/// A notification as an SNMPv1 manager has it (RFC 3584 section 3.2): its name without the 0 and the number at its end is
+/// the enterprise, and the number the specific one.
+fn in_version_1(trap: &[String]) -> Vec<String> {
+    let name = trap[0].rsplit_once("OID: ").map_or("", |(_, name)| name);
+    let (enterprise, number) = name.rsplit_once(".0.").unwrap_or_default();
+    let mut old = vec![format!("{enterprise} 6 .{number}")];
+    old.extend_from_slice(&trap[1..]);
+    old
+}
+
+/// What keepalived 2.4.3 shows and tells of them is the same, but for the event's time and number.
+#[test]
+fn servers_of_ipv6_are_shown_and_told_and_a_manager_of_version_1_is_told_the_same() -> Result<()> {
+    let (_lan, mut hosts) = Lab::new("snmp-six")?.routers(1)?;
+    let host = hosts.remove(0);
+    let snmpd = Snmpd::start_with(&host, &format!("{}\n{}", Snmptrapd::SINK, Snmptrapd::OLD_SINK))?;
+    let (receiver, old) = (Snmptrapd::start(&host)?, Snmptrapd::start_old(&host)?);
+    let serve = |port: u16| WebServer::start(&host, (Ipv6Addr::LOCALHOST, port).into(), "hello");
+    let (first, second) = (serve(8081)?, serve(8082)?);
+    let global = format!(
+        "enable_snmp_checker\nenable_snmp_vrrp\nenable_snmp_rfc\nenable_traps\nsnmp_socket unix:{}",
+        snmpd.socket().display()
+    );
+    let six = Instance::new("VI_6").vrid(56).vip("fe80::9").line("version 3");
+    let text = conf::global_defs(2, &global) + SIX + &format!("{}{six}", Instance::new("VI_1"));
+    let mut we = Keepwatchd::on(&host).config(text).flags(&["--dataplane", "memory"]).start()?;
+    let ours = |receiver: &Snmptrapd| -> Vec<Vec<String>> {
+        let is_ours = |trap: &Vec<String>| [KEEPALIVED, V2, V3].iter().any(|root| trap[0].contains(root));
+        receiver.traps().into_iter().filter(is_ours).collect()
+    };
+    let so_far = || ours(&receiver).iter().filter_map(|trap| told(trap)).collect::<Vec<_>>();
+    let tells = |story: &[&str]| {
+        wait::until(&format!("it is told that {story:?}"), wait::LONG, || so_far() == story)
+            .with_context(|| format!("{:#?}\n{}", so_far(), we.process().log()))
+    };
+    let address = ONE.trim_start_matches("Hex-STRING: ").trim();
+    let down = format!("{address} is 2");
+    tells(&["quorum 1"])?;
+    for port in [8081, 8082] {
+        we.wait_for_log(&format!("TCP connection to [::1]:tcp:{port} success."))?;
+    }
+    // Row 1 is the sorry server.
+    let row = |column: &str| snmpd.get(&format!("{KEEPALIVED}.{column}"));
+    for (column, shown) in [
+        ("3.3.1.2.1", "INTEGER: 2"),
+        ("3.3.1.5.1", "INTEGER: 2"),
+        ("3.3.1.6.1", SERVICE),
+        ("3.3.1.15.1", "No Such Instance"),
+        ("3.3.1.51.1", "Gauge32: 4294967295"),
+        ("3.4.1.2.1.1", "INTEGER: 2"),
+        ("3.4.1.3.1.1", "INTEGER: 2"),
+        ("3.4.1.4.1.1", ONE),
+        ("3.4.1.5.1.1", "Gauge32: 8083"),
+        ("3.4.1.3.1.2", "INTEGER: 2"),
+        ("3.4.1.4.1.2", ONE),
+        ("3.4.1.5.1.2", "Gauge32: 8081"),
+        ("3.4.1.6.1.3", "INTEGER: 1"),
+    ] {
+        let line = row(column)?;
+        ensure!(line.contains(&format!(" = {shown}")), "{line} is not {shown}");
+    }
+    drop(second);
+    tells(&["quorum 1", &down])?;
+    drop(first);
+    tells(&["quorum 1", &down, &down, "quorum 2"])?;
+    let _second = serve(8082)?;
+    tells(&["quorum 1", &down, &down, "quorum 2", &down.replace("is 2", "is 1"), "quorum 1"])?;
+    for trap in ours(&receiver).iter().filter(|trap| told(trap).is_some()) {
+        let has = |name: &str, value: &str| trap.contains(&format!("{KEEPALIVED}{name} = {value}"));
+        ensure!(has(".3.3.1.5", "INTEGER: 2") && has(".3.3.1.6", SERVICE), "{trap:#?}");
+        let of_real = trap[0].contains(".3.5.0.1");
+        ensure!(!of_real || has(".3.4.1.3", "INTEGER: 2") && has(".3.4.1.4", ONE), "{trap:#?}");
+    }
+    wait::until("both virtual routers are master", wait::LONG, || {
+        let of_rfc =
+            |root: &str| ours(&receiver).iter().filter(|t| t[0].contains(&format!("{root}.0.1"))).count();
+        (of_rfc(V2), of_rfc(V3)) == (1, 2)
+    })
+    .with_context(|| we.process().log())?;
+    we.process().signal(Signal::SIGTERM)?;
+    we.process_mut().wait(wait::LONG)?;
+
+    // All of them are for managers of version 1 too: none has an object that those have no type for.
+    let mut told = (Vec::new(), Vec::new());
+    wait::until("both managers are told the same", wait::LONG, || {
+        told = (ours(&receiver).iter().map(|trap| in_version_1(trap)).collect(), ours(&old));
+        told.0.len() > 12 && told.0 == told.1
+    })
+    .with_context(|| format!("{told:#?}"))
+}
+
+/// One has the virtual routers and one the virtual servers, as two daemons of a machine may: what both have is the first's,
+/// until it goes. (keepalived 2.4.3 serves what is free, too, and never what is not.)
+#[test]
+fn two_daemons_of_one_master_agent_are_both_served() -> Result<()> {
+    let (_lan, mut hosts) = Lab::new("snmp-shared")?.routers(2)?;
+    let (other, host) = (hosts.remove(1), hosts.remove(0));
+    let snmpd = Snmpd::start(&host)?;
+    let global = |router: &str| {
+        let lines = "enable_snmp_vrrp\nenable_snmp_checker\nsnmp_socket unix:";
+        conf::global_defs(2, &format!("router_id {router}\n{lines}{}", snmpd.socket().display()))
+    };
+    let shows = |name: &str, value: &str| {
+        wait::until(&format!("{name} is {value}"), wait::LONG, || {
+            snmpd.get(&format!("{KEEPALIVED}{name}")).is_ok_and(|line| line.trim().ends_with(value))
+        })
+    };
+    let text = global("first") + &Instance::new("VI_1").to_string();
+    let mut first = Keepwatchd::on(&host).config(text).flag("--vrrp").start()?;
+    shows(".2.3.1.2.1", "\"VI_1\"").with_context(|| first.process().log())?;
+    let text = global("second") + conf::TWO_SERVERS;
+    let second = Keepwatchd::on(&other).config(text).flags(&["--check", "--dataplane", "memory"]).start()?;
+    shows(".3.3.1.20.1", "Gauge32: 2").with_context(|| second.process().log())?;
+    second.wait_for_log("but not of 1.3.6.1.4.1.9586.100.5.1: another subagent serves it")?;
+    shows(".1.2.0", "\"first\"")?;
+    first.process().signal(Signal::SIGTERM)?;
+    first.process_mut().wait(wait::LONG)?;
+    shows(".1.2.0", "\"second\"").with_context(|| second.process().log())?;
+    shows(".3.3.1.20.1", "Gauge32: 2")
 }
 
 #[test]

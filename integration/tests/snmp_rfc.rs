@@ -78,6 +78,96 @@ fn both_modules_show_what_keepalived_shows() -> Result<()> {
     by_name(&our_snmpd)
 }
 
+/// What walks of keepalived 2.4.3 showed on [`every_kind`], as they were recorded: the names, and their values.
+const RECORDED: &str = include_str!("snmp/keepalived-2.4.3-rfc.walk");
+/// What is each host's own there beside [`APART_V2`] and [`APART_V3`], or counts on: adverts that the backup hears.
+const COUNTS: [&str; 2] = [".1.3.6.1.2.1.68.2.4.1.2.eth0.27", ".1.3.6.1.2.1.207.1.2.5.1.3.eth0.27.1"];
+
+/// An instance of every kind that the modules tell apart: both versions and families, a virtual MAC, an owner, a backup, one
+/// that is in fault, excluded and several addresses, each way to authenticate.
+fn every_kind(socket: &Path) -> String {
+    let failing = "vrrp_script NO {\n script \"/usr/bin/false\"\n interval 1\n fall 1\n}\n";
+    let lines = "enable_snmp_rfc\nenable_traps\nscript_user root\nenable_script_security";
+    let base = routers(socket, lines).replacen("vrrp_instance", &format!("{failing}vrrp_instance"), 1);
+    let vmac = Instance::new("VI_4").vrid(24).vip("10.78.9.24").line("use_vmac");
+    let fault = Instance::new("VI_5").vrid(25).vip("10.78.9.25").line("track_script {\n NO\n}");
+    let owner = Instance::new("VI_6").vrid(26).priority(255).vip("10.78.9.26").line("version 3");
+    let backup = Instance::new("VI_7").vrid(27).priority(50).vip("10.78.9.27");
+    let header = Instance::new("VI_8").vrid(28).vip("10.78.9.28").header_key("secret").interval("2");
+    format!("{base}{vmac}{fault}{owner}{backup}{header}")
+}
+
+/// The other router of VI_7.
+fn master_of_the_seventh() -> String {
+    Instance::new("VI_7").vrid(27).priority(200).vip("10.78.9.27").version_2("")
+}
+
+/// Both modules' rows, with `eth0` for the number of that interface, which is the host's own.
+fn recordable(snmpd: &Snmpd) -> BTreeMap<String, String> {
+    const TABLES: [&str; 6] = [
+        ".1.3.6.1.2.1.68.1.3.1.",
+        ".1.3.6.1.2.1.68.1.4.1.",
+        ".1.3.6.1.2.1.68.2.4.1.",
+        ".1.3.6.1.2.1.207.1.1.1.1.",
+        ".1.3.6.1.2.1.207.1.1.2.1.",
+        ".1.3.6.1.2.1.207.1.2.5.1.",
+    ];
+    let nameless = |name: String| {
+        let (table, rest) = TABLES.iter().find_map(|table| Some((*table, name.strip_prefix(table)?)))?;
+        let (column, rest) = rest.split_once('.')?;
+        let (_, row) = rest.split_once('.')?;
+        Some(format!("{table}{column}.eth0.{row}"))
+    };
+    let apart = |root: &str, name: &str, apart: &[&str]| {
+        name.strip_prefix(root).is_some_and(|rest| apart.iter().any(|apart| rest.starts_with(apart)))
+    };
+    let mut all = snmpd::rows(&snmpd.walk(V2).unwrap_or_default(), "");
+    all.append(&mut snmpd::rows(&snmpd.walk(V3).unwrap_or_default(), ""));
+    let all = all.into_iter().filter(|(name, _)| name.starts_with(V2) || name.starts_with(V3));
+    let all = all.filter(|(name, _)| !apart(V2, name, &APART_V2) && !apart(V3, name, &APART_V3));
+    all.map(|(name, value)| (nameless(name.clone()).unwrap_or(name), value))
+        .filter(|(name, _)| !COUNTS.iter().any(|counts| name.starts_with(counts)))
+        .collect()
+}
+
+/// `KEEPALIVED` names a keepalived whose walk is recorded anew.
+#[test]
+fn both_modules_show_of_every_kind_what_a_newer_keepalived_showed() -> Result<()> {
+    let (_lan, mut hosts) = Lab::new("rfc-recorded")?.routers(2)?;
+    let (other, host) = (hosts.remove(1), hosts.remove(0));
+    let snmpd = Snmpd::start(&host)?;
+    let _other = Keepalived::start(&other, &master_of_the_seventh(), &[])?;
+    let text = every_kind(snmpd.socket());
+    // Six masters, one backup, one in fault.
+    let settled = || {
+        let rows = recordable(&snmpd);
+        let states = rows.iter().filter(|(name, _)| name.starts_with(".1.3.6.1.2.1.207.1.1.1.1.6."));
+        let mut counts = BTreeMap::<_, usize>::new();
+        states.for_each(|(_, state)| *counts.entry(state.clone()).or_default() += 1);
+        let count = |state: u32| counts.get(&format!("INTEGER: {state}")).copied().unwrap_or(0);
+        ((count(3), count(2), count(1)) == (6, 1, 1)).then_some(rows)
+    };
+    if let Some(program) = std::env::var_os("KEEPALIVED") {
+        let it = Keepalived::start_program(program.as_ref(), &host, &text, &[])?;
+        let rows = wait::value("all have settled", wait::LONG, settled)
+            .with_context(|| format!("{:#?}\n{}", recordable(&snmpd), it.process().log()))?;
+        let lines = rows.into_iter().map(|(name, value)| format!("{name} = {value}\n"));
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snmp/keepalived-2.4.3-rfc.walk");
+        std::fs::write(path, lines.collect::<String>())?;
+        return Ok(());
+    }
+    let we = Keepwatchd::on(&host).config(text).flag("--vrrp").start()?;
+    let lines = RECORDED.lines().filter_map(|line| line.split_once(" = "));
+    let theirs: BTreeMap<_, _> = lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    ensure!(theirs.len() > 150, "only {} objects", theirs.len());
+    let mut different = Vec::new();
+    wait::until("the walks show what was recorded", wait::LONG, || {
+        different = snmpd::differences(&recordable(&snmpd), &theirs);
+        different.is_empty()
+    })
+    .with_context(|| format!("{}\n{}", different.join("\n"), we.process().log()))
+}
+
 /// The modules resolve, and each table is found by its name.
 fn by_name(snmpd: &Snmpd) -> Result<()> {
     let texts = integration::binaries::workspace().join("mib");

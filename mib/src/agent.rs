@@ -157,6 +157,7 @@ async fn serve(
         bus: bus.clone(),
         socket: wanted.master.to_string(),
         told: Told::Nothing,
+        behind: Vec::new(),
         last: None,
         traps: traps.clone(),
     };
@@ -302,9 +303,16 @@ struct Story {
     bus: WeakBus,
     socket: String,
     told: Told,
+    /// Subtrees that another subagent had already, of a session that is about to stand.
+    behind: Vec<String>,
     last: Option<EventId>,
     /// What is counted of notifications, if any are sent.
     traps: Option<Arc<DeliveryCounters>>,
+}
+
+/// The numbers of a name, with dots between.
+fn dotted(name: &[u32]) -> String {
+    name.iter().map(u32::to_string).collect::<Vec<_>>().join(".")
 }
 
 #[derive(PartialEq, Eq)]
@@ -321,20 +329,32 @@ impl Story {
                 Change::Notified => traps.delivered.inc(),
                 Change::NotificationsLost(count) => traps.lost.add(count),
                 Change::Refused(_) => traps.lost.inc(),
-                Change::Serving { .. } | Change::Lost(_) | Change::Unreachable(_) | Change::Stopped => {}
+                Change::Serving { .. }
+                | Change::Behind(_)
+                | Change::Lost(_)
+                | Change::Unreachable(_)
+                | Change::Stopped => {}
             }
         }
         match change {
+            Change::Behind(root) => self.behind.push(dotted(&root)),
             Change::Serving { .. } => {
                 self.serving.send_replace(true);
                 self.told = Told::Connected;
-                self.publish(ConsumerFact::MasterAgentConnected { socket: self.socket.clone() });
+                let (socket, behind) = (self.socket.clone(), std::mem::take(&mut self.behind));
+                self.publish(ConsumerFact::MasterAgentConnected { socket, behind });
             }
             Change::Lost(reason) => {
+                self.behind.clear();
                 self.serving.send_replace(false);
                 self.lost(reason.to_string());
             }
-            Change::Unreachable(reason) if self.told != Told::Lost => self.lost(reason.to_string()),
+            Change::Unreachable(reason) => {
+                self.behind.clear();
+                if self.told != Told::Lost {
+                    self.lost(reason.to_string());
+                }
+            }
             // Other settings are wanted, or none.
             Change::Stopped if self.told != Told::Nothing => {
                 self.told = Told::Nothing;
@@ -342,7 +362,7 @@ impl Story {
             }
             // Of notifications, counted above: one that the master did not take is the master's affair.
             Change::Notified | Change::NotificationsLost(_) | Change::Refused(_) => {}
-            Change::Unreachable(_) | Change::Stopped => {}
+            Change::Stopped => {}
         }
     }
 

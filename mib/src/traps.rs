@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use keepwatch_bus::fact::{AdvertError, ServiceFact, VrrpFact};
-use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VrrpState};
+use keepwatch_bus::subject::{Name, Protocol, RealKey, ServiceKey, VrrpState};
 use keepwatch_bus::world::Instance;
 use keepwatch_bus::{Event, Fact, World};
 use snmp_agentx::{Column, Rows, Table, VarBind, oid, value};
@@ -297,8 +297,12 @@ impl Trap {
         for column in columns {
             self.cell(&told::SERVICES, column, row);
         }
-        // Where the table has none, keepalived's notifications have one all the same.
-        self.put(&told::SERVICES, &told::PROTOCOL, told::protocol(row.service.key.protocol()));
+        // A mark has no protocol, and none in the table; keepalived's notifications have this one all the same.
+        let protocol = match told::service_type(row.service) {
+            1 => Protocol::Udp,
+            _ => told::protocol_of(row.service),
+        };
+        self.put(&told::SERVICES, &told::PROTOCOL, told::protocol(protocol));
     }
 
     fn reals(&mut self, row: &told::ServiceRow<'_>) {
@@ -313,3 +317,6 @@ impl Trap {
         self.0
     }
 }
+
+#[cfg(test)]
+mod tests;

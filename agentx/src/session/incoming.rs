@@ -109,16 +109,26 @@ impl Session {
                 if refused {
                     self.fail(now, Reason::Refused("the Open", error), out);
                 } else {
-                    self.register(now, packet.header.session, 0, out);
+                    self.register(now, packet.header.session, 0, 0, out);
                 }
             }
-            State::Registering { session, next, pending } if ours(pending) => {
-                let (session, next) = (*session, *next);
-                // A row in sysORTable is a courtesy: only a refused subtree is a failure.
-                if refused && next < self.settings.subtrees.len() {
-                    self.fail(now, Reason::Refused("a registration", error), out);
-                } else {
-                    self.register(now, session, next + 1, out);
+            State::Registering { session, next, behind, pending } if ours(pending) => {
+                let (session, next, behind) = (*session, *next, *behind);
+                match self.settings.subtrees.get(next) {
+                    // RFC 2741 section 7.1.4.1: somebody has it with this priority, and the next one may be free.
+                    Some(subtree)
+                        if error == ErrorStatus::DUPLICATE_REGISTRATION
+                            && subtree.priority.checked_add(behind).is_some_and(|given| given < u8::MAX) =>
+                    {
+                        self.register(now, session, next, behind + 1, out);
+                    }
+                    Some(_) if refused => self.fail(now, Reason::Refused("a registration", error), out),
+                    Some(subtree) if behind > 0 => {
+                        out.push(Output::Changed(Change::Behind(subtree.root.clone())));
+                        self.register(now, session, next + 1, 0, out);
+                    }
+                    // A row in sysORTable is a courtesy: only a refused subtree is a failure.
+                    Some(_) | None => self.register(now, session, next + 1, 0, out),
                 }
             }
             State::Serving { session, ping_at, ping } => {

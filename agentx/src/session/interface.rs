@@ -18,7 +18,8 @@ pub struct Settings {
     pub id: ObjectIdentifier,
     /// `o.descr`: the subagent in words.
     pub description: String,
-    /// The subtrees that the tree serves.
+    /// The subtrees that the tree serves. Where another subagent has one already with its priority, the next lower priority
+    /// that is free is taken, and [`Change::Behind`] reported.
     pub subtrees: Vec<Subtree>,
     /// Rows for sysORTable: what this agent implements, and its description.
     pub capabilities: Vec<(ObjectIdentifier, String)>,
@@ -150,6 +151,9 @@ pub enum Change {
         /// `h.sessionID` that the master gave.
         session: u32,
     },
+    /// This subtree, of which [`Serving`](Self::Serving) is told next, was another subagent's already: ours is registered with
+    /// a lower priority (a higher number), and is asked once the other has gone.
+    Behind(ObjectIdentifier),
     /// A session that was serving is lost.
     Lost(Reason),
     /// An attempt to open a session failed.

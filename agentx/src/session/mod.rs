@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use rasn_snmp::v2::VarBind;
 
 use crate::framer::Framer;
-use crate::pdu::{Body, CloseReason, Header, Packet};
+use crate::pdu::{Body, CloseReason, Header, Packet, Subtree};
 use crate::wire::{ByteOrder, octet_string};
 
 use sets::Sets;
@@ -62,10 +62,12 @@ enum State {
         until: Instant,
     },
     Opening(Pending),
-    /// Registrations go out one after the other: `next` is the one that waits for its answer.
+    /// Registrations go out one after the other: `next` is the one that waits for its answer, `behind` so many other subagents
+    /// that have the same subtree.
     Registering {
         session: u32,
         next: usize,
+        behind: u8,
         pending: Pending,
     },
     Serving {
@@ -248,11 +250,13 @@ impl Session {
     }
 
     /// Sends the registration at `next`: first the subtrees, then the rows of sysORTable; after the last one the
-    /// session serves.
-    fn register(&mut self, now: Instant, session: u32, next: usize, out: &mut Vec<Output>) {
+    /// session serves. A subtree gets a priority that is lower by `behind`.
+    fn register(&mut self, now: Instant, session: u32, next: usize, behind: u8, out: &mut Vec<Output>) {
         let subtrees = self.settings.subtrees.len();
         let body = if let Some(subtree) = self.settings.subtrees.get(next) {
-            Body::Register { timeout: self.settings.timeout, instance: false, subtree: subtree.clone() }
+            let priority = subtree.priority.saturating_add(behind);
+            let subtree = Subtree { priority, ..subtree.clone() };
+            Body::Register { timeout: self.settings.timeout, instance: false, subtree }
         } else if let Some((id, description)) = self.settings.capabilities.get(next - subtrees) {
             Body::AddAgentCaps(id.clone(), octet_string(description.as_bytes()))
         } else {
@@ -263,7 +267,7 @@ impl Session {
             return;
         };
         let pending = self.ask(now, session, body, out);
-        self.state = State::Registering { session, next, pending };
+        self.state = State::Registering { session, next, behind, pending };
     }
 
     fn notify(&mut self, now: Instant, binds: Vec<VarBind>, out: &mut Vec<Output>) {

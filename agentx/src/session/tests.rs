@@ -240,10 +240,50 @@ fn a_refused_registration_is_tried_again_later() {
     bench.reply(&open, 7, ErrorStatus::NO_ERROR);
     let register = bench.sent();
     bench.others();
+    bench.reply(&register, 7, ErrorStatus::REQUEST_DENIED);
+    let reason = Reason::Refused("a registration", ErrorStatus::REQUEST_DENIED);
+    assert_eq!(bench.others(), [Output::Disconnect, Output::Changed(Change::Unreachable(reason))]);
+    assert!(bench.session.deadline().is_some());
+}
+
+#[test]
+fn behind_a_subagent_that_has_the_subtree_already_it_is_registered_with_the_next_priority_that_is_free() {
+    let mut bench = Bench::new();
+    bench.feed(Input::Start);
+    bench.feed(Input::Connected);
+    let open = bench.sent();
+    bench.reply(&open, 7, ErrorStatus::NO_ERROR);
+    bench.others();
+    let asked = |packet: &Packet| match &packet.body {
+        Body::Register { subtree, .. } => (subtree.priority, subtree.root.clone()),
+        other => panic!("no registration: {other:?}"),
+    };
+    let mut register = bench.sent();
+    let (first, root) = asked(&register);
+    for behind in 1..=3 {
+        bench.reply(&register, 7, ErrorStatus::DUPLICATE_REGISTRATION);
+        register = bench.sent();
+        assert_eq!(asked(&register), (first + behind, root.clone()));
+    }
+    bench.reply(&register, 7, ErrorStatus::NO_ERROR);
+    assert_eq!(bench.others().first(), Some(&Output::Changed(Change::Behind(root))));
+
+    // All that there are is too many.
+    let mut bench = Bench::new();
+    bench.feed(Input::Start);
+    bench.feed(Input::Connected);
+    let open = bench.sent();
+    bench.reply(&open, 7, ErrorStatus::NO_ERROR);
+    bench.others();
+    for _ in first..u8::MAX {
+        let register = bench.sent();
+        bench.reply(&register, 7, ErrorStatus::DUPLICATE_REGISTRATION);
+    }
+    let register = bench.sent();
+    assert_eq!(asked(&register).0, u8::MAX);
     bench.reply(&register, 7, ErrorStatus::DUPLICATE_REGISTRATION);
     let reason = Reason::Refused("a registration", ErrorStatus::DUPLICATE_REGISTRATION);
     assert_eq!(bench.others(), [Output::Disconnect, Output::Changed(Change::Unreachable(reason))]);
-    assert!(bench.session.deadline().is_some());
 }
 
 #[test]

@@ -193,6 +193,9 @@ pub enum ConsumerFact {
     MasterAgentConnected {
         /// The master's socket.
         socket: String,
+        /// The subtrees that another subagent of it has already, by their names in numbers: ours is asked once that has gone.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        behind: Vec<String>,
     },
     /// The name on the system bus is ours.
     BusJoined {
@@ -453,7 +456,7 @@ impl ConsumerFact {
             Self::DeliveryResumed { consumer, .. } | Self::DeliveryEnded { consumer, .. } => {
                 w.interrupted.shift_remove(consumer);
             }
-            Self::MasterAgentConnected { socket } => {
+            Self::MasterAgentConnected { socket, .. } => {
                 w.snmp.connected = true;
                 w.snmp.sessions += 1;
                 w.snmp.socket = Some(socket.clone());
@@ -616,8 +619,16 @@ impl ConsumerFact {
             Self::DeliveryEnded { consumer, lost } => {
                 (Level::Warning, write!(out, "{consumer}: ended; {lost} messages are lost"))
             }
-            Self::MasterAgentConnected { socket } => {
-                (Level::Info, write!(out, "AgentX session with the SNMP master agent at {socket}"))
+            Self::MasterAgentConnected { socket, behind } => {
+                let told = write!(out, "AgentX session with the SNMP master agent at {socket}");
+                match behind.is_empty() {
+                    true => (Level::Info, told),
+                    false => {
+                        let behind = behind.join(", ");
+                        let why = "another subagent serves it, and ours is asked when that has gone";
+                        (Level::Warning, told.and_then(|()| write!(out, ", but not of {behind}: {why}")))
+                    }
+                }
             }
             Self::BusJoined { name } => {
                 (Level::Info, write!(out, "Acquired the name {name} on the system bus"))

@@ -284,7 +284,7 @@ fn other() -> impl Strategy<Value = Fact> {
         }
         .into(),
         ConsumerFact::MailFailed { subject: "s\n".into(), error: "e".into() }.into(),
-        ConsumerFact::MasterAgentConnected { socket: "/var/agentx/master".into() }.into(),
+        ConsumerFact::MasterAgentConnected { socket: "/var/agentx/master".into(), behind: Vec::new() }.into(),
     ];
     prop_oneof![
         prop::sample::select(told.to_vec()),

@@ -13,15 +13,29 @@ impl Snmptrapd {
     /// What makes an [`Snmpd`](super::snmpd::Snmpd) of the same host send its notifications here.
     pub const SINK: &'static str = "trap2sink 127.0.0.1:1162 public";
 
+    /// What makes it send them to [`start_old`](Self::start_old) too, as traps of SNMPv1.
+    pub const OLD_SINK: &'static str = "trapsink 127.0.0.1:1163 public";
+
     /// Starts it and waits until it listens.
     pub fn start(host: &Host) -> Result<Self> {
-        let config =
-            host.file("snmptrapd.conf", "disableAuthorization yes\nsnmpTrapdAddr udp:127.0.0.1:1162\n")?;
+        Self::listen(host, "snmptrapd", 1162, "TRAP %v END\\n")
+    }
+
+    /// One for traps of SNMPv1. What [`traps`](Self::traps) has before the objects of each: the enterprise, the generic
+    /// number and the specific one after a dot, with a space between.
+    pub fn start_old(host: &Host) -> Result<Self> {
+        Self::listen(host, "snmptrapd-old", 1163, "TRAP \\t%N %w %q\\t%v END\\n")
+    }
+
+    fn listen(host: &Host, name: &str, port: u16, format: &str) -> Result<Self> {
+        let address = format!("disableAuthorization yes\nsnmpTrapdAddr udp:127.0.0.1:{port}\n");
+        let config = host.file(&format!("{name}.conf"), &address)?;
         let process = host
-            .process("snmptrapd", "snmptrapd")
-            .args(["-f", "-Lo", "-On", "-C", "-F", "TRAP %v END\\n", "-c"])
+            .process(name, "snmptrapd")
+            .args(["-f", "-Lo", "-On", "-C", "-F", format, "-c"])
             .arg(config)
-            .env("SNMP_PERSISTENT_DIR", host.directory())
+            // What it writes there is its own.
+            .env("SNMP_PERSISTENT_DIR", host.directory().join(name))
             .env("MIBS", "")
             .start()?;
         let receiver = Self { process };

@@ -18,6 +18,8 @@ pub(crate) enum Manner {
     Slams,
     /// Refuses the Open.
     Refuses,
+    /// Takes the Open, and refuses what is to be registered.
+    RefusesRegistration,
     /// Answers the Open with noise.
     Raves,
     /// Answers half of it, and hangs up.
@@ -30,11 +32,15 @@ pub(crate) enum Manner {
     ServesAndLeaves,
     /// Serves, and closes the session in good order.
     ServesAndCloses,
+    /// Answers nothing, and stays.
+    Ignores,
+    /// Serves, sends half a question, and stays without another word.
+    ServesAndFreezes,
 }
 
 impl Manner {
-    /// All, so that most attempts succeed: after each failure the next attempt waits for longer.
-    pub(crate) const ALL: [Self; 8] = [
+    /// Those that are soon over, so that most attempts succeed: after each failure the next attempt waits for longer.
+    pub(crate) const QUICK: [Self; 9] = [
         Self::ServesAndRaves,
         Self::Slams,
         Self::ServesAndChokes,
@@ -43,7 +49,10 @@ impl Manner {
         Self::Raves,
         Self::ServesAndCloses,
         Self::Chokes,
+        Self::RefusesRegistration,
     ];
+    /// Those that a subagent has to give up by itself.
+    pub(crate) const SILENT: [Self; 2] = [Self::Ignores, Self::ServesAndFreezes];
 }
 
 /// Where such masters listen, one after the other.
@@ -96,6 +105,14 @@ impl Met {
                     self.answer(&open, ErrorStatus::OPEN_FAILED)?;
                 }
             }
+            Manner::RefusesRegistration => {
+                if let Some(open) = self.next()? {
+                    self.answer(&open, ErrorStatus::NO_ERROR)?;
+                }
+                if let Some(register) = self.next()? {
+                    self.answer(&register, ErrorStatus::REQUEST_DENIED)?;
+                }
+            }
             Manner::Raves => {
                 self.next()?;
                 self.stream.write_all(&NOISE)?;
@@ -124,6 +141,13 @@ impl Met {
                 self.stream.write_all(&request(Body::Close(CloseReason::Shutdown)).encode()?)?;
                 self.next()?;
             }
+            Manner::Ignores => self.is_left()?,
+            Manner::ServesAndFreezes => {
+                self.serve()?;
+                let raw = request(question).encode()?;
+                self.stream.write_all(&raw[..raw.len() / 2])?;
+                self.is_left()?;
+            }
         }
         Ok(())
     }
@@ -136,6 +160,17 @@ impl Met {
             }
         }
         Ok(())
+    }
+
+    /// Waits until the subagent hangs up.
+    fn is_left(&mut self) -> Result<()> {
+        wait::until("the subagent gives it up", wait::LONG, || {
+            let mut raw = [0; 4096];
+            match self.stream.read(&mut raw) {
+                Ok(count) => count == 0,
+                Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+            }
+        })
     }
 
     /// The next packet; none if nothing comes for a while.

@@ -34,7 +34,7 @@ pub(crate) mod told {
     };
     pub(crate) use super::services::{
         ADDRESS, ADDRESS_TYPE, GROUP, KIND, MARK, PORT, PROTOCOL, QUORUM, QUORUM_STATUS, REALS_TOTAL,
-        REALS_UP, SERVICES, ServiceRow, protocol, service_type,
+        REALS_UP, SERVICES, ServiceRow, protocol, protocol_of, service_type,
     };
 }
 

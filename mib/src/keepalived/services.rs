@@ -7,7 +7,9 @@ use std::time::Duration;
 use keepwatch_bus::counters::{Gauge, ServiceCounters};
 use keepwatch_bus::subject::{Family, Protocol, ServiceKey};
 use keepwatch_bus::world::Service;
-use keepwatch_model::{CheckTiming, Forwarding, Script, Tunnel, TunnelChecksum, VirtualServer};
+use keepwatch_model::{
+    CheckTiming, Forwarding, Script, Tunnel, TunnelChecksum, VirtualServer, VirtualServerKey,
+};
 use snmp_agentx::syntax::{
     COUNTER32, COUNTER64, DISPLAY_STRING, GAUGE32, INET_ADDRESS, INET_ADDRESS_TYPE, INET_PORT_NUMBER,
     INTEGER, INTEGER32, TRUTH_VALUE, UNSIGNED32,
@@ -72,7 +74,7 @@ impl<'s> ServiceRow<'s> {
     fn protocol(&self) -> Cell {
         match service_type(self.service) {
             1 => None,
-            _ => protocol(self.service.key.protocol()),
+            _ => protocol(protocol_of(self.service)),
         }
     }
 
@@ -106,6 +108,14 @@ pub(crate) fn service_type(service: &Service) -> i32 {
         (Some(_), _) => 3,
         (None, ServiceKey::Fwmark { .. }) => 1,
         (None, ServiceKey::Address { .. }) => 2,
+    }
+}
+
+/// That of a group is the group's, whatever its first member is.
+pub(crate) fn protocol_of(service: &Service) -> Protocol {
+    match &service.settings.key {
+        VirtualServerKey::Service(key) => key.protocol(),
+        VirtualServerKey::Group { protocol, .. } => *protocol,
     }
 }
 

@@ -208,10 +208,12 @@ fn notifications_name_the_row_that_they_tell_of() {
         let event = happen(&mut world, VrrpFact::AdvertRejected { instance, address, error, detail });
         (told(&event, &world), column(&world, &v3::ROOT, &[1, 2, 5, 1, 6])[1].1.clone())
     };
-    assert_eq!(refuse(AdvertError::AuthFailure).0, [["68.1.5.3.51", "68.1.6.3.51"]]);
-    assert_eq!(
-        refuse(AdvertError::Checksum),
-        (vec![vec!["207.1.2.5.1.6.3.51.1".to_owned()]], value::integer(3))
-    );
+    for error in [AdvertError::AuthTypeInvalid, AdvertError::AuthTypeMismatch, AdvertError::AuthFailure] {
+        assert_eq!(refuse(error).0, [["68.1.5.3.51", "68.1.6.3.51"]]);
+    }
+    for (error, number) in [(AdvertError::Ttl, 1), (AdvertError::Version, 2), (AdvertError::Checksum, 3)] {
+        let (told, shown) = refuse(error);
+        assert_eq!((told, shown), (vec![vec!["207.1.2.5.1.6.3.51.1".to_owned()]], value::integer(number)));
+    }
     assert_eq!(refuse(AdvertError::Interval).0, Vec::<Vec<String>>::new());
 }
