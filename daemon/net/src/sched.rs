@@ -58,9 +58,10 @@ pub struct RealtimePriority(pub u8);
 #[must_use]
 pub fn is_realtime() -> bool {
     // SAFETY: takes no pointer; pid 0 is the calling thread.
-    let policy = unsafe { libc::sched_getscheduler(0) };
+    let policy = unsafe { libc::syscall(libc::SYS_sched_getscheduler, 0) };
     // The kernel adds the flag to the policy.
-    policy >= 0 && matches!(policy & !libc::SCHED_RESET_ON_FORK, libc::SCHED_RR | libc::SCHED_FIFO)
+    let without = policy & !libc::c_long::from(libc::SCHED_RESET_ON_FORK);
+    policy >= 0 && [libc::SCHED_RR, libc::SCHED_FIFO].into_iter().any(|found| without == found.into())
 }
 
 /// Puts the calling thread under SCHED_RR. Threads and processes that it starts do not inherit it.
@@ -68,10 +69,16 @@ pub fn is_realtime() -> bool {
 /// # Errors
 /// Without CAP_SYS_NICE, or when the priority is out of range.
 pub fn set_realtime(priority: RealtimePriority) -> Result<()> {
-    let parameter = libc::sched_param { sched_priority: i32::from(priority.0) };
-    // SAFETY: `parameter` is a valid structure that the kernel only reads; pid 0 is the calling thread.
+    // The kernel's `sched_param`, and the system call itself: musl's structure is another, and its function does nothing.
+    let parameter = [libc::c_int::from(priority.0)];
+    // SAFETY: the kernel only reads the one number that `parameter` has; pid 0 is the calling thread.
     let result = unsafe {
-        libc::sched_setscheduler(0, libc::SCHED_RR | libc::SCHED_RESET_ON_FORK, &raw const parameter)
+        libc::syscall(
+            libc::SYS_sched_setscheduler,
+            0,
+            libc::SCHED_RR | libc::SCHED_RESET_ON_FORK,
+            parameter.as_ptr(),
+        )
     };
     if result == 0 {
         Ok(())

@@ -160,7 +160,8 @@ pub(super) fn fill(fd: BorrowedFd<'_>, form: Form, batch: &mut ReceiveBatch) -> 
         header.msg_name = (&raw mut names[i]).cast();
         header.msg_namelen = size_of::<libc::sockaddr_in6>() as libc::socklen_t;
         header.msg_control = (&raw mut controls[i]).cast();
-        header.msg_controllen = CONTROL;
+        // C libraries differ in the types of these.
+        header.msg_controllen = CONTROL as _;
     }
     // SAFETY: every header points to its own vector, name and control buffer with their true sizes; all of them and
     // the slots of `batch.data` live until the call returns.
@@ -169,7 +170,7 @@ pub(super) fn fill(fd: BorrowedFd<'_>, form: Form, batch: &mut ReceiveBatch) -> 
             fd.as_raw_fd(),
             headers.as_mut_ptr(),
             ReceiveBatch::CAPACITY as libc::c_uint,
-            libc::MSG_DONTWAIT,
+            libc::MSG_DONTWAIT as _,
             std::ptr::null_mut(),
         )
     };
@@ -214,7 +215,7 @@ fn read_control(header: &libc::msghdr, clocks: (Instant, SystemTime), slot: &mut
         unsafe {
             let message = &*next;
             let data = libc::CMSG_DATA(next);
-            let len = message.cmsg_len.saturating_sub(libc::CMSG_LEN(0) as usize);
+            let len = (message.cmsg_len as usize).saturating_sub(libc::CMSG_LEN(0) as usize);
             match (message.cmsg_level, message.cmsg_type) {
                 (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) if len >= size_of::<libc::timespec>() => {
                     slot.at = arrival(data.cast::<libc::timespec>().read_unaligned(), clocks);

@@ -211,7 +211,7 @@ impl SendBatch {
         // SAFETY: `count` headers are filled; each points to its own vector, name and control buffer with their true
         // sizes, and those and the arena live and stay put until the call returns.
         let sent = unsafe {
-            libc::sendmmsg(fd.as_raw_fd(), headers.as_mut_ptr(), count as libc::c_uint, libc::MSG_DONTWAIT)
+            libc::sendmmsg(fd.as_raw_fd(), headers.as_mut_ptr(), count as libc::c_uint, libc::MSG_DONTWAIT as _)
         };
         if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(sent as usize) }
     }
@@ -278,14 +278,14 @@ fn attach<T>(header: &mut libc::msghdr, control: &mut ControlBuffer, level: i32,
     const { assert!(size_of::<T>() + 24 <= CONTROL) };
     header.msg_control = (&raw mut *control).cast();
     // SAFETY: pure arithmetic.
-    header.msg_controllen = unsafe { libc::CMSG_SPACE(size_of::<T>() as u32) } as usize;
+    header.msg_controllen = unsafe { libc::CMSG_SPACE(size_of::<T>() as u32) } as _;
     // SAFETY: the control buffer is alive, aligned and, by the assertion, larger than the header and `T`;
     // CMSG_FIRSTHDR of a buffer of that length is its start.
     unsafe {
         let message = libc::CMSG_FIRSTHDR(header);
         (*message).cmsg_level = level;
         (*message).cmsg_type = kind;
-        (*message).cmsg_len = libc::CMSG_LEN(size_of::<T>() as u32) as usize;
+        (*message).cmsg_len = libc::CMSG_LEN(size_of::<T>() as u32) as _;
         libc::CMSG_DATA(message).cast::<T>().write_unaligned(value);
     }
 }
