@@ -12,6 +12,13 @@ use keepwatch_net::netlink::Attributes;
 use nix::errno::Errno;
 use nix::libc;
 
+// linux/rtnetlink.h; `libc` has these only where the C library is glibc.
+const RTA_VIA: u16 = 18;
+const RTA_PREF: u16 = 20;
+const RTA_ENCAP_TYPE: u16 = 21;
+const RTA_ENCAP: u16 = 22;
+const RTA_EXPIRES: u16 = 23;
+const RTA_TTL_PROPAGATE: u16 = 26;
 const RT_SCOPE_NOWHERE: u8 = 255;
 const RTNH_F_ONLINK: u8 = 4;
 const FIB_RULE_INVERT: u32 = 2;
@@ -117,13 +124,13 @@ pub(super) fn route(route: &Route, adding: bool, links: &LinkTable) -> Result<At
     }
     hop(&mut body, &route.hop, route.family);
     if let Some(expires) = route.expires {
-        body.u32(libc::RTA_EXPIRES, u32::try_from(expires.as_secs()).unwrap_or(u32::MAX));
+        body.u32(RTA_EXPIRES, u32::try_from(expires.as_secs()).unwrap_or(u32::MAX));
     }
     if let Some(preference) = route.router_preference {
-        body.u8(libc::RTA_PREF, preference.number());
+        body.u8(RTA_PREF, preference.number());
     }
     if let Some(propagate) = route.ttl_propagate {
-        body.u8(libc::RTA_TTL_PROPAGATE, propagate.into());
+        body.u8(RTA_TTL_PROPAGATE, propagate.into());
     }
     let measures = metrics(&route.metrics);
     if !measures.as_bytes().is_empty() {
@@ -176,14 +183,14 @@ fn hop(body: &mut Attributes, hop: &RouteHop, of: Family) {
                 IpAddr::V4(via) => value.extend(via.octets()),
                 IpAddr::V6(via) => value.extend(via.octets()),
             }
-            body.bytes(libc::RTA_VIA, &value);
+            body.bytes(RTA_VIA, &value);
         }
         None => {}
     }
     if let Some(encap) = &hop.encap {
         let (kind, inner) = encapsulation(encap);
-        body.nest(libc::RTA_ENCAP, |nested| *nested = inner);
-        body.u16(libc::RTA_ENCAP_TYPE, kind);
+        body.nest(RTA_ENCAP, |nested| *nested = inner);
+        body.u16(RTA_ENCAP_TYPE, kind);
     }
     if let Some(realms) = hop.realms {
         body.u32(libc::RTA_FLOW, realms.number());
