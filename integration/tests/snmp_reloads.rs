@@ -75,10 +75,10 @@ fn walks(snmpd: &Snmpd, last: Option<&[u32]>, over: &AtomicBool, count: &AtomicU
     wrong
 }
 
-/// 16 reloads and 4 walkers, or 200 and 20 with `KEEPWATCH_FULL`. Of keepalived only what it did is printed.
+/// 16 reloads and 4 walkers, or 60 and 8 with `KEEPWATCH_FULL`. Of keepalived only what it did is printed.
 #[test]
 fn walks_go_on_in_order_while_reloads_bring_and_take_routers_and_servers() -> Result<()> {
-    let (rounds, walkers) = (integration::amount(16, 200), integration::amount(4, 20));
+    let (rounds, walkers) = (integration::amount(16, 60), integration::amount(4, 8));
     let (ours, theirs) = (lonely("snmp-reloads-ours")?, lonely("snmp-reloads-theirs")?);
     let (our_snmpd, their_snmpd) = (Snmpd::start(&ours)?, Snmpd::start(&theirs)?);
     let global = |snmpd: &Snmpd, which: &str| {
