@@ -3,7 +3,10 @@
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
+use std::panic::resume_unwind;
+use std::path::Path;
 use std::process::ExitCode;
+use std::thread;
 
 use anyhow::{Context, Result, bail};
 use clap::error::ErrorKind;
@@ -36,7 +39,7 @@ pub fn main() -> ExitCode {
     // What is said about the command line is said by the name that it begins with.
     let called = started.as_ref().map_or("keepwatchd", |started| &started.called);
     let arguments = std::iter::once(OsString::from(called)).chain(std::env::args_os().skip(1));
-    let cli = match Cli::read(arguments) {
+    let cli = match read(arguments.collect(), &stage::directory(started.is_some())) {
         Ok(cli) => cli,
         Err(error) if error.kind() == ErrorKind::DisplayVersion => return version(called),
         Err(error) => {
@@ -50,6 +53,18 @@ pub fn main() -> ExitCode {
         complain(&format!("keepwatchd: {}\n", told(&error)));
         EXIT_FATAL
     }))
+}
+
+/// Reads the command line on a thread of its own, whose part of the heap is free again when it has ended: the definition of
+/// all flags with their help is made for this alone, and what stays of it would lie scattered among that.
+fn read(arguments: Vec<OsString>, directory: &Path) -> Result<Box<Cli>, clap::Error> {
+    let read = || Cli::read(arguments.iter().cloned()).map(|cli| Box::new(cli.absolute(directory)));
+    thread::scope(|scope| {
+        match thread::Builder::new().name("command line".into()).spawn_scoped(scope, read) {
+            Ok(reading) => reading.join().unwrap_or_else(|panicked| resume_unwind(panicked)),
+            Err(_) => read(),
+        }
+    })
 }
 
 /// `--genhash` as the first argument: this becomes genhash, which takes the others. Returns only if that fails.
@@ -76,9 +91,7 @@ fn version(called: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn run(cli: Cli, started: Option<Started>) -> Result<i32> {
-    let directory = stage::directory(started.is_some());
-    let cli = cli.absolute(&directory);
+fn run(cli: Box<Cli>, started: Option<Started>) -> Result<i32> {
     if cli.genhash {
         bail!("`--genhash` must be the first argument: keepwatchd --genhash -s HOST -p PORT -u PATH");
     }

@@ -3,8 +3,9 @@
 
 #![allow(unsafe_code)]
 
-use std::fs;
+use std::cell::Cell;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// From a start or a reload until memory is given back: by then everybody has been told of it, and who waits for nobody has
@@ -26,103 +27,196 @@ pub fn give_heap_back() {
 /// locked (`vrrp_no_swap`) all text stays. The threads go on meanwhile; who allocates may wait for a moment.
 pub fn give_back() {
     give_heap_back();
-    let Ok(maps) = fs::read_to_string("/proc/self/maps") else { return };
-    for range in text(&maps, give_back as fn() as usize) {
-        let length = range.end - range.start;
-        // SAFETY: a whole mapping of a file that nobody has written to: what is touched next is read from there again. An
-        // error (locked memory) leaves everything as it was.
-        unsafe { libc::madvise(range.start as *mut libc::c_void, length, libc::MADV_DONTNEED) };
+    for range in text() {
+        // SAFETY: a whole mapping of the program's file that nobody has written to: what is touched next is read from there
+        // again. An error (locked memory) leaves everything as it was.
+        unsafe { libc::madvise(range.start as *mut libc::c_void, range.len(), libc::MADV_DONTNEED) };
     }
 }
 
-/// Gives back what calls needed of the stack of the process's first thread that have returned since. Another thread's stack
-/// is left as it is: it does nothing there.
+/// The program's own mappings that are never written to, in whole pages. They are found without the heap: what is taken from
+/// it now stays there.
+#[cfg(target_pointer_width = "64")]
+fn text() -> impl Iterator<Item = Range<usize>> {
+    // SAFETY: these ask for numbers.
+    let (headers, count, page) = unsafe {
+        let page = libc::sysconf(libc::_SC_PAGESIZE);
+        (libc::getauxval(libc::AT_PHDR), libc::getauxval(libc::AT_PHNUM), usize::try_from(page).unwrap_or(0))
+    };
+    let (start, count) = (headers as *const libc::Elf64_Phdr, usize::try_from(count).unwrap_or(0));
+    // SAFETY: the kernel has told where the headers of the running program are, and how many there are; they stay there
+    // unchanged, in one of the program's own mappings.
+    let headers = if start.is_null() { &[] } else { unsafe { std::slice::from_raw_parts(start, count) } };
+    untouched(headers, start as usize, page)
+}
+
+/// Elsewhere it is left.
+#[cfg(not(target_pointer_width = "64"))]
+fn text() -> impl Iterator<Item = Range<usize>> {
+    std::iter::empty()
+}
+
+/// What of a program whose headers are at this address is loaded and never written to. Nothing if the headers don't tell where
+/// they are themselves, that is by how much the program was moved.
+#[cfg(target_pointer_width = "64")]
+fn untouched(headers: &[libc::Elf64_Phdr], at: usize, page: usize) -> impl Iterator<Item = Range<usize>> {
+    let own = headers.iter().find(|header| header.p_type == libc::PT_PHDR);
+    let moved = own.map(|own| at.wrapping_sub(own.p_vaddr as usize));
+    let loaded = headers.iter().filter(|h| h.p_type == libc::PT_LOAD && h.p_flags & libc::PF_W == 0);
+    loaded.filter_map(move |header| {
+        let start = moved?.wrapping_add(header.p_vaddr as usize);
+        let end = start.checked_add(header.p_memsz as usize)?;
+        // A page at its end may hold the beginning of what is written to.
+        let (start, end) = (start.checked_next_multiple_of(page)?, end.checked_div(page)? * page);
+        (start < end).then_some(start..end)
+    })
+}
+
+/// How often a start, a reload or the like has settled.
+static SETTLED: AtomicU32 = AtomicU32::new(0);
+
+thread_local! {
+    /// For which of these times this thread has given back what it does not need of its stack.
+    static GIVEN_BACK: Cell<u32> = const { Cell::new(0) };
+}
+
+/// A start or a reload has settled: each thread that calls [`before_waiting`] gives back what it needed of its stack.
+pub fn settled() {
+    SETTLED.fetch_add(1, Ordering::Relaxed);
+}
+
+/// To be called by a thread that is about to wait, where few calls are open: gives back what those that have returned needed
+/// of its stack, once each time when something [has settled](settled). Otherwise it reads two numbers.
+pub fn before_waiting() {
+    let settled = SETTLED.load(Ordering::Relaxed);
+    if GIVEN_BACK.replace(settled) != settled {
+        give_back_stack();
+    }
+}
+
+/// Gives back what calls needed of this thread's stack that have returned since.
 pub fn give_back_stack() {
     let frame = 0_u8;
     let here = std::hint::black_box(&raw const frame) as usize;
-    let Ok(maps) = fs::read_to_string("/proc/self/maps") else { return };
     // SAFETY: it asks for a number.
     let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    let Some(unused) = usize::try_from(page).ok().and_then(|page| below(&maps, here, page)) else { return };
+    let Some(unused) = usize::try_from(page).ok().and_then(|page| below(own_stack()?, here, page)) else {
+        return;
+    };
     // SAFETY: the stack of this very thread, further below this frame than the calls that it still makes reach: nothing
-    // there is read before it is written to. An error leaves everything as it was.
+    // there is read before it is written to. Of a stack that grows a part is not mapped yet, which is passed over. An error
+    // leaves everything as it was.
     unsafe {
         libc::madvise(unused.start as *mut libc::c_void, unused.end - unused.start, libc::MADV_DONTNEED);
     }
 }
 
-/// The pages of the first thread's stack that lie well below `here`, if that is on it.
-fn below(maps: &str, here: usize, page: usize) -> Option<Range<usize>> {
-    // For the frames of what is called from here, be it by a signal.
-    const KEPT: usize = 16 << 10;
-    let stack = maps.lines().filter(|line| line.ends_with("[stack]")).find_map(Mapping::read)?;
-    let end = here.checked_sub(KEPT)? & !(page - 1);
-    (stack.range.contains(&here) && stack.range.start < end).then_some(stack.range.start..end)
-}
-
-/// The program's own mappings that are never written to, as `/proc/PID/maps` has them: the one that is executed and holds the
-/// address `inside`, and those of the same file before it. What comes after it may hold pointers that the loader has
-/// moved.
-fn text(maps: &str, inside: usize) -> Vec<Range<usize>> {
-    let all = || maps.lines().filter_map(Mapping::read);
-    let Some(own) = all().find(|mapping| mapping.range.contains(&inside)) else { return Vec::new() };
-    let untouched = |mapping: &Mapping<'_>| {
-        mapping.file == own.file
-            && mapping.range.end <= own.range.end
-            && matches!(mapping.rights, "r--p" | "r-xp")
-    };
-    all().filter(untouched).map(|mapping| mapping.range).collect()
-}
-
-/// A line of `/proc/PID/maps`.
-struct Mapping<'a> {
-    range: Range<usize>,
-    rights: &'a str,
-    /// Device and inode.
-    file: (&'a str, &'a str),
-}
-
-impl<'a> Mapping<'a> {
-    fn read(line: &'a str) -> Option<Self> {
-        let mut words = line.split_ascii_whitespace();
-        let (start, end) = words.next()?.split_once('-')?;
-        let address = |text| usize::from_str_radix(text, 16).ok();
-        let (range, rights) = (address(start)?..address(end)?, words.next()?);
-        // The offset.
-        words.next()?;
-        Some(Self { range, rights, file: (words.next()?, words.next()?) })
+/// Where this thread's stack begins, which is its lowest address.
+fn own_stack() -> Option<usize> {
+    // SAFETY: all zero is a valid value of this plain structure; it is filled by the call, and destroyed once if that
+    // succeeded; the two pointers are to variables of the right types.
+    unsafe {
+        let mut attributes: libc::pthread_attr_t = std::mem::zeroed();
+        if libc::pthread_getattr_np(libc::pthread_self(), &raw mut attributes) != 0 {
+            return None;
+        }
+        let (mut start, mut size) = (std::ptr::null_mut(), 0);
+        let told = libc::pthread_attr_getstack(&raw const attributes, &raw mut start, &raw mut size);
+        libc::pthread_attr_destroy(&raw mut attributes);
+        (told == 0).then_some(start as usize)
     }
+}
+
+/// The pages of a stack from `start` on that lie well below `here`, if there are any.
+fn below(start: usize, here: usize, page: usize) -> Option<Range<usize>> {
+    // For the frames of what is called from here.
+    const KEPT: usize = 4 << 10;
+    let start = start.checked_next_multiple_of(page)?;
+    let end = here.checked_sub(KEPT)? & !(page - 1);
+    (start < end).then_some(start..end)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const MAPS: &str = "\
-55a1ef000000-55a1ef66e000 r--p 00000000 fe:00 77   /usr/bin/a program
-55a1ef66e000-55a1f0848000 r-xp 0066d000 fe:00 77   /usr/bin/a program
-55a1f0848000-55a1f0908000 r--p 01846000 fe:00 77   /usr/bin/a program
-55a1f0908000-55a1f090c000 rw-p 01905000 fe:00 77   /usr/bin/a program
-55a230baf000-55a230c12000 rw-p 00000000 00:00 0    [heap]
-7f4fae500000-7f4fae600000 r-xp 00026000 fe:00 78   /usr/lib/libc.so.6
-";
-
     #[test]
     fn only_what_nobody_writes_to_is_given_back() {
-        let expected = [0x55a1_ef00_0000..0x55a1_ef66_e000, 0x55a1_ef66_e000..0x55a1_f084_8000];
-        assert_eq!(text(MAPS, 0x55a1_ef70_0000), expected);
-        assert_eq!(text(MAPS, 0x1000), []);
-        assert_eq!(text("garbage\n1-\n", 0), []);
+        let header = |p_type, p_flags, p_vaddr, p_memsz| libc::Elf64_Phdr {
+            p_type,
+            p_flags,
+            p_offset: 0,
+            p_vaddr,
+            p_paddr: 0,
+            p_filesz: p_memsz,
+            p_memsz,
+            p_align: 0x1000,
+        };
+        let (read, run, write) = (libc::PF_R, libc::PF_R | libc::PF_X, libc::PF_R | libc::PF_W);
+        let headers = [
+            header(libc::PT_PHDR, read, 0x40, 0x300),
+            header(libc::PT_LOAD, read, 0, 0x66_d780),
+            header(libc::PT_LOAD, run, 0x66_e780, 0x1d_9f00),
+            header(libc::PT_LOAD, write, 0x84_9000, 0xc_0000),
+            header(libc::PT_GNU_RELRO, read, 0x84_9000, 0xb_0000),
+        ];
+        let found = |headers: &[_]| untouched(headers, 0x55a1_ef00_0040, 0x1000).collect::<Vec<_>>();
+        let expected = [0x55a1_ef00_0000..0x55a1_ef66_d000, 0x55a1_ef66_f000..0x55a1_ef84_8000];
+        assert_eq!(found(&headers), expected);
+        assert_eq!(found(&headers[1..]), [], "it is not known where they are");
+        assert_eq!(untouched(&headers, 0x55a1_ef00_0040, 0).next(), None);
     }
 
     #[test]
-    fn only_the_first_thread_s_stack_well_below_the_frame_is_given_back() {
-        let maps = format!("{MAPS}7ffd10000000-7ffd10080000 rw-p 00000000 00:00 0    [stack]\n");
-        assert_eq!(below(&maps, 0x7ffd_1007_e123, 0x1000), Some(0x7ffd_1000_0000..0x7ffd_1007_a000));
-        assert_eq!(below(&maps, 0x7ffd_1007_e123, 0x10000), Some(0x7ffd_1000_0000..0x7ffd_1007_0000));
-        assert_eq!(below(&maps, 0x7ffd_1000_4fff, 0x1000), None, "there is next to nothing");
-        assert_eq!(below(&maps, 0x7f4f_ae50_0100, 0x1000), None, "another thread's");
-        assert_eq!(below(MAPS, 0x7ffd_1007_e123, 0x1000), None);
+    fn the_own_text_is_found() {
+        let here = give_back as fn() as usize;
+        assert!(text().any(|range| range.contains(&here)));
+        let table = std::hint::black_box(&WRITTEN) as *const AtomicU32 as usize;
+        assert!(!text().any(|range| range.contains(&table)));
+    }
+
+    static WRITTEN: AtomicU32 = AtomicU32::new(7);
+
+    #[test]
+    fn a_stack_is_given_back_well_below_the_frame() {
+        assert_eq!(below(0x7000_0000, 0x7007_e123, 0x1000), Some(0x7000_0000..0x7007_d000));
+        assert_eq!(below(0x7000_0010, 0x7007_e123, 0x1000), Some(0x7000_1000..0x7007_d000));
+        assert_eq!(below(0x7000_0000, 0x7007_e123, 0x10000), Some(0x7000_0000..0x7007_0000));
+        assert_eq!(below(0x7000_0000, 0x7000_1fff, 0x1000), None, "there is next to nothing");
+    }
+
+    /// Uses this much of the stack, and no less.
+    #[inline(never)]
+    fn deep(depth: u32) -> u64 {
+        let frame = std::hint::black_box([u64::from(depth); 128]);
+        if depth == 0 { frame[7] } else { deep(depth - 1) + frame[9] }
+    }
+
+    /// How many pages of this thread's stack are there.
+    fn pages_there() -> usize {
+        let start = own_stack().unwrap();
+        let frame = 0_u8;
+        let length = ((&raw const frame) as usize - start) & !0xfff;
+        let mut there = vec![0_u8; length.div_ceil(4096)];
+        let start = start as *mut libc::c_void;
+        // SAFETY: the answer has a byte for each page of the range; the stack of a thread is mapped as a whole.
+        assert_eq!(unsafe { libc::mincore(start, length, there.as_mut_ptr()) }, 0);
+        there.iter().filter(|page| *page & 1 != 0).count()
+    }
+
+    #[test]
+    fn each_thread_gives_its_stack_back_once_it_has_settled() {
+        let thread = std::thread::spawn(|| {
+            before_waiting();
+            assert!(deep(400) > 0);
+            let before = pages_there();
+            settled();
+            before_waiting();
+            (before, pages_there())
+        });
+        let (before, after) = thread.join().unwrap();
+        // 400 frames of a kilobyte each.
+        assert!(before >= after + 90, "{before} pages, then {after}");
     }
 
     #[test]

@@ -31,6 +31,7 @@ mod signals;
 mod standstill;
 
 use std::net::TcpListener;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
@@ -40,9 +41,10 @@ use keepwatch_bus::fact::DaemonFact;
 use keepwatch_bus::{Bus, EventId, Hub};
 use keepwatch_dbus::Request;
 use keepwatch_mib::SetRequest;
-use keepwatch_net::namespace;
+use keepwatch_net::{memory, namespace};
 use keepwatch_vrrp::runner;
 use nix::sys::signal::Signal;
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use crate::cli::Cli;
@@ -78,21 +80,39 @@ const LAST_TASKS: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// When something is missing without which nothing can run.
-pub fn run(cli: Cli, started: Started) -> Result<i32> {
+pub fn run(cli: Box<Cli>, started: Started) -> Result<i32> {
+    let (runtime, begun) = match begin(cli, started)? {
+        ControlFlow::Continue(begun) => begun,
+        ControlFlow::Break(status) => return Ok(status),
+    };
+    let status = begun.and_then(|begun| match begun {
+        Begun::Runs(worker, signals, wanted, asked) => {
+            runtime.block_on(worker.until_stopped(signals, wanted, asked))
+        }
+        Begun::Stopped => Ok(0),
+    });
+    runtime.shutdown_timeout(LAST_TASKS);
+    status
+}
+
+/// The beginning of that, up to where everything runs, or the exit status. By itself, for what it needs of the stack would
+/// otherwise be held for all the time that follows.
+#[inline(never)]
+fn begin(cli: Box<Cli>, started: Started) -> Result<ControlFlow<i32, (Runtime, Result<Begun>)>> {
     abort_with_the_vrrp_thread();
     // A worker never outlives its supervisor: it stops cleanly, as if told to.
     nix::sys::prctl::set_pdeathsig(Signal::SIGTERM).context("asking to be told of the supervisor's end")?;
     if stage::orphaned() {
-        return Ok(supervisor::EXIT_FATAL);
+        return Ok(ControlFlow::Break(supervisor::EXIT_FATAL));
     }
     let handed_in = systemd::listener();
     let Started { reason, background, line, .. } = started;
     let (to_supervisor, mut line) = pulse::line(line);
     if !cli.dont_fork && !background {
         line.say_early([Report::Background]);
-        return Ok(0);
+        return Ok(ControlFlow::Break(0));
     }
-    let settings = Settings::new(cli);
+    let settings = Settings::new(*cli);
     line.say_early([Report::Supervise(settings.terms())]);
     if let Some(mask) = settings.cli.umask {
         nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
@@ -100,9 +120,11 @@ pub fn run(cli: Cli, started: Started) -> Result<i32> {
     if let Some(lacking) = Some(&settings).filter(|s| s.vrrp()).and_then(|s| rights::lacking(s.dataplane())) {
         bail!(lacking);
     }
-    let Some(accepted) = configuration::at_start(&settings) else { return Ok(EXIT_NO_CONFIG) };
+    let Some(accepted) = configuration::at_start(&settings) else {
+        return Ok(ControlFlow::Break(EXIT_NO_CONFIG));
+    };
     if !line.may_begin(settings.pid_files(&accepted.config)) {
-        return Ok(supervisor::EXIT_FATAL);
+        return Ok(ControlFlow::Break(supervisor::EXIT_FATAL));
     }
     to_supervisor.say(Report::Manner(reload::manner(&accepted.config)));
     if let Some(name) = settings.process_name(&accepted.config) {
@@ -117,13 +139,19 @@ pub fn run(cli: Cli, started: Started) -> Result<i32> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .thread_name("keepwatch")
+        .on_thread_park(memory::before_waiting)
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    let status =
-        runtime.block_on(Worker::live(settings, accepted, rights, reason, (to_supervisor, line), handed_in));
-    runtime.shutdown_timeout(LAST_TASKS);
-    status
+    let begun = runtime.block_on(Box::pin(Worker::begin(
+        settings,
+        accepted,
+        rights,
+        reason,
+        (to_supervisor, line),
+        handed_in,
+    )));
+    Ok(ControlFlow::Continue((runtime, begun)))
 }
 
 /// A mistake of ours in a VRRP thread, or in the one whose sessions virtual routers follow, ends the process at once, so that
@@ -159,15 +187,23 @@ struct Worker {
     settled: Settled,
 }
 
+/// What came of the beginning.
+enum Begun {
+    /// Everything runs: the worker, how it hears of signals and wishes, and what somebody wanted before it could do it.
+    Runs(Box<Worker>, Signals, mpsc::Receiver<Wanted>, Vec<Asked>),
+    /// It was told to stop before there was anything to run.
+    Stopped,
+}
+
 impl Worker {
-    async fn live(
+    async fn begin(
         settings: Settings,
         accepted: Accepted,
         rights: Rights,
         restart: Option<String>,
         (to_supervisor, mut line): (ToSupervisor, Line),
         handed_in: Option<TcpListener>,
-    ) -> Result<i32> {
+    ) -> Result<Begun> {
         let mut signals = Signals::take().context("taking over signals")?;
         if settings.cli.ignore_sigint {
             crate::signals::ignore_interrupts().context("ignoring SIGINT")?;
@@ -204,7 +240,7 @@ impl Worker {
         {
             drop(bus);
             consumers.finish_telling().await.stop().await;
-            return Ok(0);
+            return Ok(Begun::Stopped);
         }
         let publishers =
             Publishers::start(&settings, config, &bus, consumers.reader(), cause, &to_supervisor)?;
@@ -240,7 +276,7 @@ impl Worker {
         drop(accepted);
         settled.soon();
         settled.after_floods(consumers.reader().clone());
-        Self {
+        let worker = Self {
             settings,
             to_supervisor,
             bus,
@@ -253,14 +289,13 @@ impl Worker {
             saved,
             end,
             settled,
-        }
-        .until_stopped(signals, wanted, asked)
-        .await
+        };
+        Ok(Begun::Runs(Box::new(worker), signals, wanted, asked))
     }
 
     /// `asked_before`: what somebody wanted before this was able to do it.
     async fn until_stopped(
-        mut self,
+        mut self: Box<Self>,
         mut signals: Signals,
         mut wanted: mpsc::Receiver<Wanted>,
         asked_before: Vec<Asked>,
@@ -323,7 +358,7 @@ impl Worker {
                 }
                 Asked::Dump(dump) => self.consumers.dump(dump),
                 Asked::Stop(reason) => {
-                    let done = self.stop(reason).await;
+                    let done = Box::pin(self.stop(reason)).await;
                     // Then the supervisor takes the addresses off.
                     return Ok(if done { 0 } else { supervisor::EXIT_FATAL });
                 }
@@ -332,7 +367,7 @@ impl Worker {
     }
 
     /// Whether the virtual routers have released what they are to release.
-    async fn stop(mut self, reason: &str) -> bool {
+    async fn stop(mut self: Box<Self>, reason: &str) -> bool {
         self.to_supervisor.say(Report::Ending(Duration::ZERO));
         self.saved.stop();
         let begun = Instant::now();

@@ -47,7 +47,8 @@ impl Settled {
     pub(super) fn give_back(&mut self) {
         self.planned = None;
         aside(&self.scheduling, memory::give_back);
-        memory::give_back_stack();
+        memory::settled();
+        memory::before_waiting();
     }
 
     /// Gives back what events took that waited because they came faster than they were told, whenever that is over. Until the

@@ -2,8 +2,6 @@
 //! with pid files of its own. The agent takes a process for keepalived's if its command line has the router's UUID in it,
 //! and learns of a failover from `ip monitor`.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, ensure};
 use integration::wait;
 
@@ -15,8 +13,6 @@ const UUID: &str = "6f8a2c1e-5b7d-4f0a-9c3e-2d1b4a5c6e7f";
 const STATE: &str = "/var/lib/neutron/ha_confs";
 /// The address that is never changed, by which the agent knows the master.
 const PRIMARY: &str = "169.254.0.1/24";
-/// What the agent waits for after SIGTERM, before it kills.
-const TERM_WITHIN: Duration = Duration::from_secs(10);
 
 fn config_file() -> String {
     format!("{STATE}/{UUID}/keepalived.conf")
@@ -160,10 +156,11 @@ fn play(make: Make) -> Result<()> {
     ensure!(second != first, "the same process");
     stage.wait_for("eth0", "192.0.2.5").context("after the second start")?;
 
-    machine.run(&format!("kill -15 {second}"))?;
-    wait::until("it has stopped before it would be killed", TERM_WITHIN, || {
-        active(machine, &pid_file()).is_none() && active(machine, &vrrp_pid_file()).is_none()
-    })?;
+    // The agent removes the pid file as soon as it has sent the signal, and so takes the process for gone: it never comes
+    // to kill it.
+    machine.run(&format!("kill -15 {second}; rm -f {}", pid_file()))?;
+    wait::until("the process has ended", wait::LONG, || !machine.is(&format!("kill -0 {second}")))?;
+    ensure!(active(machine, &vrrp_pid_file()).is_none(), "the second pid file names a process that is left");
     wait_for(&monitor, "backup")?;
     stage.wait_without("eth0", "192.0.2.5")?;
     machine.wait_until("no process is left", "! pgrep keepalived")

@@ -13,7 +13,10 @@ const DIRECTORY: &str = "/var/lib/octavia/vrrp";
 const CONFIG: &str = "/var/lib/octavia/vrrp/octavia-keepalived.conf";
 const PID: &str = "/var/lib/octavia/vrrp/octavia-keepalived.pid";
 const VIP: &str = "10.78.3.3";
+/// A second address, of the other family.
+const VIP6: &str = "fd00:78::3:3";
 
+/// The routes of a subnet have a word in them, `gateway`, that no keepalived knows: it leaves these out, and takes the rest.
 fn config(priority: u8, own: &str, peer: &str, more: &str) -> String {
     format!(
         "vrrp_script check_script {{
@@ -47,15 +50,20 @@ vrrp_instance d2c5b9e0a1 {{
     }}
 
     virtual_ipaddress_excluded {{
+        {VIP6}
 {more}    }}
 
     virtual_routes {{
         10.78.0.0/16 dev eth0 src {VIP} scope link table 1
         default via 10.78.0.254 dev eth0 onlink table 1
+        192.0.2.0/24 dev eth0 gateway 10.78.0.253 onlink table 1
+        fd00:78::/64 dev eth0 src {VIP6} scope link table 1
+        default via fd00:78::ff dev eth0 onlink table 1
     }}
 
     virtual_rules {{
         from {VIP}/32 table 1 priority 100
+        from {VIP6}/128 table 1 priority 100
     }}
 
     track_script {{
@@ -89,9 +97,12 @@ fn play(make: Make) -> Result<()> {
     machine.run(&format!("keepalived --log-facility=1 -f {CONFIG} -p {PID}"))?;
     wait::until("the health daemon finds the process", wait::SHORT, || is_running(machine))?;
     stage.wait_for("eth0", VIP)?;
+    stage.wait_for("eth0", VIP6)?;
     let routed = format!(
         "ip rule | grep -q '^100:.*from {VIP} lookup 1' && ip route show table 1 | grep -q '^default via 10.78.0.254 dev eth0' &&
-         ip route show table 1 | grep -q '^10.78.0.0/16 dev eth0.*src {VIP}'"
+         ip route show table 1 | grep -q '^10.78.0.0/16 dev eth0.*src {VIP}' && ! ip route show table 1 | grep -q 192.0.2.0 &&
+         ip -6 rule | grep -q '^100:.*from {VIP6} lookup 1' &&
+         ip -6 route show table 1 | grep -q '^default via fd00:78::ff dev eth0'"
     );
     machine.wait_until("its routes and its rule are there", &routed)?;
 

@@ -9,6 +9,7 @@ use keepwatch_bus::counters::RouterCounters;
 use keepwatch_bus::fact::VrrpFact;
 use keepwatch_bus::mailbox::{Receiver, Sender, WeakSender, mailbox};
 use keepwatch_bus::{Bus, EventId};
+use keepwatch_net::memory;
 use keepwatch_net::sched::{self, Idleness};
 use keepwatch_net::socket::{Packet, ReceiveBatch};
 use keepwatch_net::timer::Timer;
@@ -274,6 +275,9 @@ impl Driver {
 
     /// Looks at the descriptors, waiting at most so long; how many told something.
     fn look(&mut self, timeout: EpollTimeout) -> usize {
+        if timeout != EpollTimeout::ZERO {
+            memory::before_waiting();
+        }
         let mut events = [EpollEvent::empty(); EVENTS];
         let mut result = self.epoll.wait(&mut events, timeout);
         if result == Err(Errno::EINTR) {

@@ -24,6 +24,7 @@ use keepwatch_bus::{Bus, EventId};
 use keepwatch_model::{GarpGroup, KernelBuffer};
 use keepwatch_net::address::AddressOperation;
 use keepwatch_net::link::LinkIndex;
+use keepwatch_net::memory;
 use keepwatch_net::netlink::{AddressSocket, Neighbours};
 use keepwatch_net::socket::Announcer;
 use nix::errno::Errno;
@@ -257,6 +258,7 @@ impl Worker {
         let next = [self.pace.next(), self.kept.next(), routing, vmacs].into_iter().flatten().min();
         let until = next.map(|at| at.saturating_duration_since(Instant::now()));
         let until = until.unwrap_or(HEARTBEAT).min(HEARTBEAT);
+        memory::before_waiting();
         match ppoll(&mut fds, Some(TimeSpec::from_duration(until)), None) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(errno.into()),
