@@ -5,13 +5,16 @@
 //! library would load parts of itself.
 
 use std::{
-    env, fs,
+    env,
+    ffi::{OsStr, OsString},
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-env-changed=RUSTC_LINKER");
     let is = |name: &str, value: &str| env::var(name).is_ok_and(|found| found == value);
     // With the musl library everything is one file already.
     if !is("CARGO_CFG_TARGET_OS", "linux") || !is("CARGO_CFG_TARGET_ENV", "gnu") {
@@ -41,24 +44,41 @@ fn libraries() -> Option<PathBuf> {
     Some(directory)
 }
 
+/// Looks again when the machine's library has come, gone or changed.
+fn follow_the_library(linker: &OsStr) {
+    let found = Command::new(linker).arg("-print-file-name=libc.a").output();
+    // Just the name, where there is none.
+    let path =
+        found.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
+    if Path::new(&path).is_absolute() {
+        println!("cargo:rerun-if-changed={path}");
+    }
+}
+
 /// Whether this machine can link so, and runs what it has linked: some have no such libraries, and some linkers get it wrong.
 fn links(directory: &Path, arguments: &[String]) -> bool {
-    const WORDS: &str = "a thread and a local";
+    const WORDS: &str = "a thread, a local, and a panic that is caught";
     if env::var_os("HOST") != env::var_os("TARGET") {
         return false;
     }
     let (source, program) = (directory.join("try.rs"), directory.join("try"));
     let text = format!(
         "thread_local! {{ static SAID: String = {WORDS:?}.to_owned(); }}\n\
-         fn main() {{ print!(\"{{}}\", std::thread::spawn(|| SAID.with(String::clone)).join().unwrap()); }}\n"
+         fn main() {{\n\
+         let said = std::thread::spawn(|| SAID.with(String::clone)).join().unwrap();\n\
+         std::panic::set_hook(Box::new(|_| {{}}));\n\
+         assert!(std::panic::catch_unwind(|| panic!()).is_err());\n\
+         print!(\"{{said}}\");\n}}\n"
     );
     if fs::write(&source, text).is_err() {
         return false;
     }
     let mut compile = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     compile.arg(&source).arg("-o").arg(&program);
-    if let Some(linker) = env::var_os("RUSTC_LINKER") {
-        compile.arg("-C").arg(["linker=".into(), linker].into_iter().collect::<std::ffi::OsString>());
+    let linker = env::var_os("RUSTC_LINKER");
+    follow_the_library(linker.as_deref().unwrap_or(OsStr::new("cc")));
+    if let Some(linker) = linker {
+        compile.arg("-C").arg(["linker=".into(), linker].into_iter().collect::<OsString>());
     }
     if let Ok(flags) = env::var("CARGO_ENCODED_RUSTFLAGS") {
         compile.args(flags.split('\x1f').filter(|flag| !flag.is_empty()));

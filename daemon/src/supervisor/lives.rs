@@ -66,7 +66,10 @@ impl Supervisor<'_> {
                 if let Some(end) = worker.ended() {
                     // What it said last may be what it was there for.
                     self.listen_to_the_end();
-                    self.end_scripts();
+                    // One that ended as it should has ended its scripts, or left them on purpose.
+                    if end.status != Some(0) {
+                        self.end_scripts();
+                    }
                     if matches!(self.phase, Phase::Running(_)) {
                         self.worker_died(&end, now);
                     }
@@ -80,9 +83,10 @@ impl Supervisor<'_> {
                 if let Some(end) = worker.ended() {
                     // It has told of the addresses that it took off.
                     self.listen_to_the_end();
-                    self.end_scripts();
                     if end.status == Some(0) {
                         self.take_left_ones_off();
+                    } else {
+                        self.end_scripts();
                     }
                     let status =
                         if self.terms.is_none() { end.code } else { end.status.unwrap_or(EXIT_FATAL) };

@@ -49,6 +49,7 @@ use crate::terminal::{complain, exit, told};
 use absence::Absence;
 use leavings::Leavings;
 use line::Terms;
+use orphans::Orphans;
 use placed::Placed;
 use pulse::BackOff;
 use worker::Worker;
@@ -118,7 +119,7 @@ fn run(program: &Program, listeners: usize, command: Option<UnixStream>) -> Resu
     let signals = SignalFd::with_flags(&signals::taken(), SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
         .context("taking over signals")?;
     let background = command.is_some();
-    orphans::adopt();
+    let orphans = Orphans::adopt();
     let worker = Worker::start(program, None, background, listeners, "").context("starting the worker")?;
     let mut supervisor = Supervisor {
         program,
@@ -139,6 +140,7 @@ fn run(program: &Program, listeners: usize, command: Option<UnixStream>) -> Resu
         reload_later: false,
         placed: Placed::default(),
         leavings: Leavings::default(),
+        orphans,
         patience: None,
         absence: None,
         left_on: None,
@@ -210,6 +212,7 @@ struct Supervisor<'a> {
     placed: Placed,
     /// What else they have left.
     leavings: Leavings,
+    orphans: Orphans,
     /// A peer takes over when it has heard nothing for so long.
     patience: Option<Duration>,
     /// Nobody looks after these addresses.
@@ -244,7 +247,7 @@ impl Supervisor<'_> {
             }
             self.listen();
             self.look();
-            orphans::bury(match &self.phase {
+            self.orphans.look_after(match &self.phase {
                 Phase::Running(worker) | Phase::Stopping { worker, .. } => Some(worker),
                 Phase::Waiting { .. } | Phase::Over(_) => None,
             });

@@ -1,44 +1,63 @@
-//! The scripts of a worker that died. In: a worker's end. Out: they are asked to end.
+//! The scripts of a worker that died. In: our children. Out: they are asked to end.
 //!
 //! A script asks the kernel to be ended with its parent, which the kernel takes back where a program gets rights that who
 //! starts it has not (`PR_SET_PDEATHSIG` of prctl(2)): any script of root is such a one, since a worker keeps only the
-//! rights that it needs itself. So the supervisor is parent to what workers leave. Of that, running scripts lead a group
-//! of their own in our session. Services that scripts have started do not: daemons have a session of their own, and what is
-//! merely in the background is in the group of its script.
+//! rights that it needs itself. So the supervisor is parent to what workers leave. Who becomes our child when a worker dies
+//! was a child of that worker, and leads a group of its own in our session: a script that runs. Services that scripts have
+//! left behind were ours before, or are in the group of their script.
 
 use std::fs;
+use std::io;
 
 use nix::sys::signal::{Signal, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::{Pid, getpid, getsid};
 
 use super::Supervisor;
 use super::worker::Worker;
 use crate::logging::Severity;
 
-/// From now on whoever loses its parent below us gets us instead. Where that can't be, scripts may outlive a worker.
-pub(super) fn adopt() {
-    let _ = nix::sys::prctl::set_child_subreaper(true);
+/// Reads of a list that may change meanwhile.
+const READS: usize = 5;
+
+/// Whom we have got from others.
+#[derive(Debug, Default)]
+pub(super) struct Orphans {
+    /// Those that were there when it was last looked.
+    known: Vec<Pid>,
 }
 
-/// Takes note of the end of every child but this worker.
-pub(super) fn bury(worker: Option<&Worker>) {
-    let worker = worker.and_then(|worker| i32::try_from(worker.pid()).ok()).map(Pid::from_raw);
-    let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;
-    // The first that is found may be the worker, which others look after; then the rest has its turn after that.
-    while let Ok(WaitStatus::Exited(child, _) | WaitStatus::Signaled(child, _, _)) =
-        waitid(Id::All, look | WaitPidFlag::WNOWAIT)
-    {
-        if Some(child) == worker || waitid(Id::Pid(child), look).is_err() {
-            break;
+impl Orphans {
+    /// From now on whoever loses its parent below us gets us instead. Where the kernel does not list children, or does not
+    /// know of such, all stays as it is: scripts of root may outlive a worker.
+    pub(super) fn adopt() -> Self {
+        let known = children();
+        if known.is_ok() {
+            let _ = nix::sys::prctl::set_child_subreaper(true);
+        }
+        Self { known: known.unwrap_or_default() }
+    }
+
+    /// Takes note of the end of every child but this worker, and of who is there.
+    pub(super) fn look_after(&mut self, worker: Option<&Worker>) {
+        let worker = worker.and_then(|worker| i32::try_from(worker.pid()).ok()).map(Pid::from_raw);
+        self.known = children().unwrap_or_default();
+        self.known.retain(|child| Some(*child) != worker);
+        for child in &self.known {
+            // One that runs is left alone, and what signal one died of does not matter.
+            let _ = waitid(Id::Pid(*child), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG);
         }
     }
 }
 
 impl Supervisor<'_> {
-    /// Asks the scripts of a worker that is no more to end, as the kernel would have.
+    /// Asks the scripts of a worker that is no more to end, with all that they have started and wait for.
     pub(super) fn end_scripts(&mut self) {
-        let ended = scripts().filter(|script| killpg(*script, Signal::SIGTERM).is_ok()).count();
+        let (own, session) = (getpid(), getsid(None).ok());
+        let left = children().unwrap_or_default().into_iter().filter(|child| {
+            !self.orphans.known.contains(child) && session.is_some_and(|session| leads(*child, own, session))
+        });
+        let ended = left.filter(|script| killpg(*script, Signal::SIGTERM).is_ok()).count();
         if ended > 0 {
             let what = if ended == 1 { "a script".to_owned() } else { format!("{ended} scripts") };
             self.log.now(Severity::Info, format!("The worker has left {what} running: asked to end"));
@@ -46,26 +65,56 @@ impl Supervisor<'_> {
     }
 }
 
-/// Our children that lead a group in our session.
-fn scripts() -> impl Iterator<Item = Pid> {
-    let (own, session) = (getpid(), getsid(None).ok());
-    children(own).into_iter().filter(move |child| {
-        let stat = fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
-        // Behind the name, which may have anything in it: state, parent, group, session (proc(5)).
-        let mut words = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ').skip(1);
-        let mut number = || words.next().and_then(|word| word.parse().ok()).map(Pid::from_raw);
-        (number(), number(), number()) == (Some(own), Some(*child), session)
-    })
+/// Whether it lives, is a child of this parent, and leads a group of its own in this session.
+fn leads(process: Pid, parent: Pid, session: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // Behind the name, which may have anything in it: state, parent, group, session (proc(5)).
+    let mut words = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ');
+    let lives = words.next().is_some_and(|state| !["Z", "X"].contains(&state));
+    let mut number = || words.next().and_then(|word| word.parse().ok()).map(Pid::from_raw);
+    lives && (number(), number(), number()) == (Some(parent), Some(process), Some(session))
 }
 
-/// All children of a process without threads; where the kernel has no list of them, all that there is.
-fn children(of: Pid) -> Vec<Pid> {
-    let number = |word: &str| word.parse().ok().map(Pid::from_raw);
-    match fs::read_to_string(format!("/proc/{of}/task/{of}/children")) {
-        Ok(list) => list.split_whitespace().filter_map(number).collect(),
-        Err(_) => {
-            let all = fs::read_dir("/proc").into_iter().flatten().flatten();
-            all.filter_map(|entry| number(entry.file_name().to_str()?)).collect()
+/// Our children.
+fn children() -> io::Result<Vec<Pid>> {
+    let own = getpid();
+    let read = || -> io::Result<Vec<Pid>> {
+        let list = fs::read_to_string(format!("/proc/{own}/task/{own}/children"))?;
+        Ok(list.split_whitespace().filter_map(|word| word.parse().ok().map(Pid::from_raw)).collect())
+    };
+    // The list may lack some while others end (proc(5)).
+    let mut last = read()?;
+    for _ in 1..READS {
+        let again = read()?;
+        if again == last {
+            break;
         }
+        last = again;
+    }
+    Ok(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leader_of_a_group_is_told_from_a_member_and_from_one_that_has_ended() {
+        use std::os::unix::process::CommandExt;
+        use std::process::Command;
+
+        let pid = |child: &std::process::Child| Pid::from_raw(child.id().cast_signed());
+        let mut leader = Command::new("sleep").arg("1000").process_group(0).spawn().unwrap();
+        let mut member = Command::new("sleep").arg("1000").spawn().unwrap();
+        let mut ended = Command::new("true").process_group(0).spawn().unwrap();
+        // Without being taken note of.
+        waitid(Id::Pid(pid(&ended)), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).unwrap();
+        let (own, session) = (getpid(), getsid(None).unwrap());
+        let found = [&leader, &member, &ended].map(|child| leads(pid(child), own, session));
+        for child in [&mut leader, &mut member, &mut ended] {
+            let _ = child.kill();
+            child.wait().unwrap();
+        }
+        assert_eq!(found, [true, false, false]);
     }
 }

@@ -242,7 +242,8 @@ fn play(make: Make) -> Result<()> {
     )?;
     std::fs::remove_file(machine.path("/run/well"))?;
     wait_for_state(machine, &signals, "VI_1", "BACKUP", |counts| {
-        counts["Released master"] == 1 && counts["Advertisements/Received"] > 0
+        counts.get("Released master") == Some(&1)
+            && counts.get("Advertisements/Received").is_some_and(|&received| received > 0)
     })?;
     ensure!(
         scripts(&machine.read("/tmp/keepalived.data")).get("chk").is_some_and(|(status, _)| status == "BAD")

@@ -167,9 +167,13 @@ impl Play {
         self.daemon.process().pid()
     }
 
-    /// The supervisor's children: there is one at most.
+    /// The workers among the supervisor's children: there is one at most.
     pub(crate) fn workers(&self) -> Vec<Pid> {
-        children(self.supervisor())
+        let is_worker = |child: &Pid| {
+            fs::read(format!("/proc/{child}/cmdline"))
+                .is_ok_and(|line| line.starts_with(b"keepwatchd: worker"))
+        };
+        children(self.supervisor()).into_iter().filter(is_worker).collect()
     }
 
     pub(crate) fn worker(&self) -> Result<Pid> {

@@ -146,6 +146,8 @@ fn go(play: &mut Play, act: Act, then: Then) -> Result<()> {
             wait::until("there is another worker", wait::LONG, || {
                 play.worker().is_ok_and(|now| now != worker)
             })?;
+            // It still waits for what is not there yet: somebody has ended it.
+            play.no_script_is_left()?;
             play.release()?;
             play.logs("Worker restarted: ", 1)?;
             goes_on(play, worker, false)

@@ -211,7 +211,12 @@ impl SendBatch {
         // SAFETY: `count` headers are filled; each points to its own vector, name and control buffer with their true
         // sizes, and those and the arena live and stay put until the call returns.
         let sent = unsafe {
-            libc::sendmmsg(fd.as_raw_fd(), headers.as_mut_ptr(), count as libc::c_uint, libc::MSG_DONTWAIT as _)
+            libc::sendmmsg(
+                fd.as_raw_fd(),
+                headers.as_mut_ptr(),
+                count as libc::c_uint,
+                libc::MSG_DONTWAIT as _,
+            )
         };
         if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(sent as usize) }
     }
