@@ -152,6 +152,33 @@ fn a_service_that_a_script_starts_can_be_stopped_and_a_deaf_script_ends_with_the
 }
 
 #[test]
+fn a_worker_that_is_killed_takes_its_scripts_with_it_and_leaves_services() -> Result<()> {
+    let scene = Scene::new("scripts-crash")?;
+    let directory = scene.host.directory().display().to_string();
+    let starter = format!("sleep 1000 &\necho $! > {directory}/service");
+    // All that a script waits for ends with it.
+    let waits = format!("sleep 1000 &\necho $! > {directory}/part\necho $$ > {directory}/waits\nwait");
+    let instance = Instance::new("VI_1")
+        .interval("0.5")
+        .line(&format!("notify_backup {}", scene.script("starter", &starter)?))
+        .line(&format!("notify_master {}", scene.script("waits", &waits)?));
+    let director = Keepwatchd::on(&scene.host).config(instance.version_3("")).flag("--vrrp").start()?;
+    let (waits, part) = (scene.number_in("waits", &director)?, scene.number_in("part", &director)?);
+    let service = scene.number_in("service", &director)?;
+
+    let status = fs::read_to_string(format!("/proc/{waits}/status"))?;
+    let worker = status.lines().find_map(|line| line.strip_prefix("PPid:")).context("no parent")?;
+    kill(Pid::from_raw(worker.trim().parse()?), Signal::SIGKILL)?;
+    director.wait_for_log("The worker has left a script running: asked to end")?;
+    // Not a zombie either.
+    let is_gone = |process: Pid| !std::path::Path::new(&format!("/proc/{process}")).exists();
+    wait::until("the script has ended", wait::SHORT, || is_gone(waits) && is_gone(part))?;
+    wait::throughout("the service lives on", Duration::from_secs(1), || is_alive(service))?;
+    kill(service, Signal::SIGKILL)?;
+    wait::until("the service is buried", wait::SHORT, || is_gone(service))
+}
+
+#[test]
 fn scripts_of_one_instance_never_overtake_each_other() -> Result<()> {
     let scene = Scene::new("scripts-order")?;
     // What belongs to MASTER takes longer than all the rest.
