@@ -284,7 +284,8 @@ impl Setting {
             }
             if let Some(parent) = self.parent {
                 // After the change of user, which takes it back (prctl(2)). It comes when the thread that started it is
-                // gone, and that one stays until the command has ended.
+                // gone, and that one stays until the command has ended. Executing a program takes it back too, where root has
+                // given rights up that it gets again so: then it is for the supervisor, who gets what a worker leaves.
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM as c_long);
                 if libc::getppid() != parent {
                     return libc::ESRCH;
