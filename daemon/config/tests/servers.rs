@@ -46,6 +46,9 @@ fn what_does_not_fit_together_is_said_once() {
     const TUN6: &str = "lvs_method TUN\nreal_server 2001:db8::1 {\n}";
     let cases: &[(String, &str)] = &[
         (web(""), ""),
+        // The kernel would make a service of TCP at 0.0.0.0:0 out of mark 0.
+        (server("fwmark 0", NAT), "out-of-range"),
+        (group("fwmark 0", NAT), "out-of-range conflict"),
         // Families.
         (web("real_server 2001:db8::1 80 {\n}"), "family-mix"),
         (server("10.0.0.1 80", "lvs_method DR\nreal_server 2001:db8::1 80 {\n}"), "family-mix"),
