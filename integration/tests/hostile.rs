@@ -70,6 +70,16 @@ impl Scene {
         Ok(backup)
     }
 
+    /// Ours, served through an snmpd, with a backup; and all that is served.
+    fn through_snmpd(&self) -> Result<(Snmpd, Keepwatchd, Keepalived, BTreeSet<String>)> {
+        let snmpd = Snmpd::start(self.ours())?;
+        let global = format!("enable_snmp_vrrp\nenable_traps\nsnmp_socket unix:{}", snmpd.socket().display());
+        let we = self.keepwatchd(&global, Instance::new("VI_1")).flag("--snmp").start()?;
+        let backup = self.backup()?;
+        let served = all_served(&snmpd).with_context(|| we.process().log())?;
+        Ok((snmpd, we, backup, served))
+    }
+
     /// Looks at the adverts while `trouble` goes on: none late, none from the backup. What the machine is late by
     /// itself, with every thread, is not held against the daemon; nor is a takeover where that is as long as the backup waits.
     fn undisturbed_by(&self, trouble: impl FnOnce() -> Result<()>) -> Result<()> {
@@ -117,11 +127,7 @@ fn is_back(snmpd: &Snmpd, before: &BTreeSet<String>) -> Result<()> {
 #[test]
 fn an_snmpd_that_hangs_does_not_matter() -> Result<()> {
     let scene = Scene::new("hung-snmpd")?;
-    let snmpd = Snmpd::start(scene.ours())?;
-    let global = format!("enable_snmp_vrrp\nenable_traps\nsnmp_socket unix:{}", snmpd.socket().display());
-    let we = scene.keepwatchd(&global, Instance::new("VI_1")).flag("--snmp").start()?;
-    let _it = scene.backup()?;
-    let before = all_served(&snmpd).with_context(|| we.process().log())?;
+    let (snmpd, we, _backup, before) = scene.through_snmpd()?;
 
     scene.undisturbed_by(|| {
         snmpd.process().signal_all(Signal::SIGSTOP);
@@ -136,11 +142,7 @@ fn an_snmpd_that_hangs_does_not_matter() -> Result<()> {
 #[test]
 fn master_agents_that_fall_silent_are_given_up_and_do_not_matter() -> Result<()> {
     let scene = Scene::new("silent-masters")?;
-    let mut snmpd = Snmpd::start(scene.ours())?;
-    let global = format!("enable_snmp_vrrp\nenable_traps\nsnmp_socket unix:{}", snmpd.socket().display());
-    let we = scene.keepwatchd(&global, Instance::new("VI_1")).flag("--snmp").start()?;
-    let _backup = scene.backup()?;
-    let before = all_served(&snmpd).with_context(|| we.process().log())?;
+    let (mut snmpd, we, _backup, before) = scene.through_snmpd()?;
     scene.undisturbed_by(|| {
         snmpd.process_mut().kill();
         let masters = Masters::listen(snmpd.socket())?;
@@ -159,11 +161,7 @@ fn master_agents_that_fall_silent_are_given_up_and_do_not_matter() -> Result<()>
 #[test]
 fn master_agents_that_are_no_use_do_not_matter_and_cost_no_memory() -> Result<()> {
     let scene = Scene::new("bad-masters")?;
-    let mut snmpd = Snmpd::start(scene.ours())?;
-    let global = format!("enable_snmp_vrrp\nenable_traps\nsnmp_socket unix:{}", snmpd.socket().display());
-    let we = scene.keepwatchd(&global, Instance::new("VI_1")).flag("--snmp").start()?;
-    let _backup = scene.backup()?;
-    let everything = all_served(&snmpd).with_context(|| we.process().log())?;
+    let (mut snmpd, we, _backup, everything) = scene.through_snmpd()?;
     let size = |name: &str| we.metric(name, &[]).with_context(|| format!("{name} is not told"));
     const MEMORY: &str = "process_resident_memory_bytes";
     const FILES: &str = "process_open_fds";

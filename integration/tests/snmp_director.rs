@@ -14,27 +14,6 @@ const KEEPALIVED: &str = ".1.3.6.1.4.1.9586.100.5";
 const V2: &str = ".1.3.6.1.2.1.68";
 const V3: &str = ".1.3.6.1.2.1.207";
 
-/// As [`conf::TWO_SERVERS`], of IPv6.
-const SIX: &str = "
-virtual_server fd78::99 80 {
-    delay_loop 0.2
-    lvs_sched wrr
-    lvs_method NAT
-    protocol TCP
-    retry 1
-    delay_before_retry 0.1
-    warmup 0
-    sorry_server ::1 8083
-    real_server ::1 8081 {
-        weight 1
-        TCP_CHECK { connect_timeout 2 }
-    }
-    real_server ::1 8082 {
-        weight 3
-        TCP_CHECK { connect_timeout 2 }
-    }
-}
-";
 /// ::1 and fd78::99 as snmpwalk shows them.
 const ONE: &str = "Hex-STRING: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01 ";
 const SERVICE: &str = "Hex-STRING: FD 78 00 00 00 00 00 00 00 00 00 00 00 00 00 99 ";
@@ -163,7 +142,14 @@ fn servers_of_ipv6_are_shown_and_told_and_a_manager_of_version_1_is_told_the_sam
         snmpd.socket().display()
     );
     let six = Instance::new("VI_6").vrid(56).vip("fe80::9").line("version 3");
-    let text = conf::global_defs(2, &global) + SIX + &format!("{}{six}", Instance::new("VI_1"));
+    // The two servers, of IPv6: one address with several ports.
+    let mut servers = conf::TWO_SERVERS.replace(conf::VIP, "fd78::99");
+    for (from, to) in
+        [("127.0.0.9 8080", "::1 8083"), ("127.0.0.2 8080", "::1 8081"), ("127.0.0.3 8080", "::1 8082")]
+    {
+        servers = servers.replace(from, to);
+    }
+    let text = conf::global_defs(2, &global) + &servers + &format!("{}{six}", Instance::new("VI_1"));
     let mut we = Keepwatchd::on(&host).config(text).flags(&["--dataplane", "memory"]).start()?;
     let ours = |receiver: &Snmptrapd| -> Vec<Vec<String>> {
         let is_ours = |trap: &Vec<String>| [KEEPALIVED, V2, V3].iter().any(|root| trap[0].contains(root));

@@ -64,6 +64,14 @@ impl Bench {
         }
     }
 
+    /// One whose session the master has opened.
+    fn opened() -> Self {
+        let mut bench = Self::new();
+        bench.feed(Input::Start);
+        bench.open_session();
+        bench
+    }
+
     fn feed(&mut self, input: Input) {
         let mut out = Vec::new();
         self.session.handle(self.now, input, &mut out);
@@ -110,11 +118,15 @@ impl Bench {
         self.open_connection();
     }
 
-    fn open_connection(&mut self) {
+    fn open_session(&mut self) {
         self.feed(Input::Connected);
         let open = self.sent();
         assert!(matches!(open.body, Body::Open { .. }));
         self.reply(&open, 7, ErrorStatus::NO_ERROR);
+    }
+
+    fn open_connection(&mut self) {
+        self.open_session();
         for root in [1, 2] {
             let register = self.sent();
             match &register.body {
@@ -233,11 +245,7 @@ fn late_and_unasked_responses_change_nothing() {
 
 #[test]
 fn a_refused_registration_is_tried_again_later() {
-    let mut bench = Bench::new();
-    bench.feed(Input::Start);
-    bench.feed(Input::Connected);
-    let open = bench.sent();
-    bench.reply(&open, 7, ErrorStatus::NO_ERROR);
+    let mut bench = Bench::opened();
     let register = bench.sent();
     bench.others();
     bench.reply(&register, 7, ErrorStatus::REQUEST_DENIED);
@@ -248,11 +256,7 @@ fn a_refused_registration_is_tried_again_later() {
 
 #[test]
 fn behind_a_subagent_that_has_the_subtree_already_it_is_registered_with_the_next_priority_that_is_free() {
-    let mut bench = Bench::new();
-    bench.feed(Input::Start);
-    bench.feed(Input::Connected);
-    let open = bench.sent();
-    bench.reply(&open, 7, ErrorStatus::NO_ERROR);
+    let mut bench = Bench::opened();
     bench.others();
     let asked = |packet: &Packet| match &packet.body {
         Body::Register { subtree, .. } => (subtree.priority, subtree.root.clone()),
@@ -269,11 +273,7 @@ fn behind_a_subagent_that_has_the_subtree_already_it_is_registered_with_the_next
     assert_eq!(bench.others().first(), Some(&Output::Changed(Change::Behind(root))));
 
     // All that there are is too many.
-    let mut bench = Bench::new();
-    bench.feed(Input::Start);
-    bench.feed(Input::Connected);
-    let open = bench.sent();
-    bench.reply(&open, 7, ErrorStatus::NO_ERROR);
+    let mut bench = Bench::opened();
     bench.others();
     for _ in first..u8::MAX {
         let register = bench.sent();
