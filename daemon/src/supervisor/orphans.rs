@@ -31,7 +31,7 @@ impl Orphans {
     /// From now on whoever loses its parent below us gets us instead. Where the kernel does not list children, or does not
     /// know of such, all stays as it is: scripts of root may outlive a worker.
     pub(super) fn adopt() -> Self {
-        let known = children();
+        let known = all_children();
         if known.is_ok() {
             let _ = nix::sys::prctl::set_child_subreaper(true);
         }
@@ -41,6 +41,7 @@ impl Orphans {
     /// Takes note of the end of every child but this worker, and of who is there.
     pub(super) fn look_after(&mut self, worker: Option<&Worker>) {
         let worker = worker.and_then(|worker| i32::try_from(worker.pid()).ok()).map(Pid::from_raw);
+        // Read once: this is done at every turn, and whom it leaves out has his turn next time.
         self.known = children().unwrap_or_default();
         self.known.retain(|child| Some(*child) != worker);
         for child in &self.known {
@@ -54,7 +55,7 @@ impl Supervisor<'_> {
     /// Asks the scripts of a worker that is no more to end, with all that they have started and wait for.
     pub(super) fn end_scripts(&mut self) {
         let (own, session) = (getpid(), getsid(None).ok());
-        let left = children().unwrap_or_default().into_iter().filter(|child| {
+        let left = all_children().unwrap_or_default().into_iter().filter(|child| {
             !self.orphans.known.contains(child) && session.is_some_and(|session| leads(*child, own, session))
         });
         let ended = left.filter(|script| killpg(*script, Signal::SIGTERM).is_ok()).count();
@@ -75,17 +76,18 @@ fn leads(process: Pid, parent: Pid, session: Pid) -> bool {
     lives && (number(), number(), number()) == (Some(parent), Some(process), Some(session))
 }
 
-/// Our children.
+/// Our children. Some may be left out while others end (proc(5)).
 fn children() -> io::Result<Vec<Pid>> {
     let own = getpid();
-    let read = || -> io::Result<Vec<Pid>> {
-        let list = fs::read_to_string(format!("/proc/{own}/task/{own}/children"))?;
-        Ok(list.split_whitespace().filter_map(|word| word.parse().ok().map(Pid::from_raw)).collect())
-    };
-    // The list may lack some while others end (proc(5)).
-    let mut last = read()?;
+    let list = fs::read_to_string(format!("/proc/{own}/task/{own}/children"))?;
+    Ok(list.split_whitespace().filter_map(|word| word.parse().ok().map(Pid::from_raw)).collect())
+}
+
+/// The same, read until nothing changes.
+fn all_children() -> io::Result<Vec<Pid>> {
+    let mut last = children()?;
     for _ in 1..READS {
-        let again = read()?;
+        let again = children()?;
         if again == last {
             break;
         }

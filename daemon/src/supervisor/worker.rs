@@ -230,9 +230,9 @@ impl Worker {
     }
 }
 
-/// Whether a thread of it, `but` for one of that name, could run, but for a processor or a disk: the letter of its state in `proc(5)`, `R` or `D`. Others may
-/// sleep in wait for that one, which has a lock of the heap, say. Of a process that is stopped, or whose threads wait for each
-/// other, none is.
+/// Whether a thread of it, `but` for one of that name, could run, but for a processor or a disk: the letter of its state in
+/// `proc(5)`, `R` or `D`. Others may sleep in wait for that one, which has a lock of the heap, say. Of a process that is
+/// stopped, or whose threads wait for each other, none is.
 fn waits_for_the_machine(process: u32, but: Option<&str>) -> bool {
     let threads = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
     let mut stats = threads.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());

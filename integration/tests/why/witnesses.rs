@@ -1,5 +1,6 @@
 //! Who else tells of what happens: the log as JSON, spans and log records of OTLP, exemplars of metrics, notifications of
-//! SNMP, mails, posts to a webhook. Each names the event that it tells of, and all must agree with the history on what that was, and when.
+//! SNMP, mails, posts to a webhook. Each names the event that it tells of, and all must agree with the history on what that
+//! was, and when.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -43,9 +43,9 @@ pub(in crate::worker) fn possible(settings: &Settings, config: &Config) -> impl 
     [Report::May(None)].into_iter().chain(addresses)
 }
 
-/// How long after the death of a worker a peer of these virtual routers takes over, if they run, at the least: what it waits for an
-/// advert, without its skew time, which depends on a priority that is not known here, and less the interval that may have
-/// passed since the last one.
+/// How long after the death of a worker a peer of these virtual routers takes over, if they run, at the least: what it waits
+/// for an advert, without its skew time, which depends on a priority that is not known here, and less the interval that may
+/// have passed since the last one.
 pub(in crate::worker) fn patience(settings: &Settings, config: &Config) -> Option<Duration> {
     let down = config.instances.iter().filter(|_| settings.vrrp()).map(|instance| {
         match instance.down_timer_adverts.saturating_sub(1) {
