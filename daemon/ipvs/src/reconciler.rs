@@ -10,8 +10,7 @@
 use std::collections::BTreeSet;
 
 use keepwatch_bus::Bus;
-use keepwatch_bus::fact::{Drift, IpvsFact};
-use keepwatch_model::KernelBuffer;
+use keepwatch_bus::fact::IpvsFact;
 use tokio::{task::spawn_blocking, time::Instant};
 
 use crate::{
@@ -20,22 +19,21 @@ use crate::{
     desk::Desk,
     diff::diff_of,
     drift::drifts,
-    kernel::{Access, KernelError, Snapshot, SyncDaemon, SyncRole, Timeouts},
+    kernel::{Access, KernelError, Snapshot, Timeouts},
     leaving::Leaving,
     ledger::Ledger,
     marking::Marking,
     meters::Meters,
     step::Step,
-    table::{Family, Operation, ServiceKey, Table},
+    table::{Operation, ServiceKey, Table},
 };
 
 /// What is asked of the data plane, in the words of facts.
 const READ: &str = "read the table";
 const CHANGE: &str = "change the table";
-const SET_TIMEOUTS: &str = "set timeouts";
 const RESIZE: &str = "set the receive buffer";
-const MARK: &str = "mark packets of groups";
-const LOOK_FOR_MARKS: &str = "look for marks";
+
+mod surroundings;
 
 /// See the module.
 pub(crate) struct Reconciler {
@@ -246,107 +244,6 @@ impl Reconciler {
             self.uncertain = None;
             self.ledger.emptied(desk.director.last_cause());
         }
-    }
-
-    /// Sets the timeouts, if they are others than before; what is not given any more is what it was before us.
-    pub(crate) async fn set_timeouts(&mut self, timeouts: Timeouts, desk: &mut Desk) {
-        let before = self.timeouts_before.unwrap_or_default();
-        let timeouts = Timeouts {
-            tcp: timeouts.tcp.or(before.tcp),
-            tcp_fin: timeouts.tcp_fin.or(before.tcp_fin),
-            udp: timeouts.udp.or(before.udp),
-        };
-        if self.timeouts == timeouts {
-            // Those that could not be set are not wanted any more.
-            if self.complaints.not_wanted(&[SET_TIMEOUTS]) {
-                self.recovered();
-            }
-            return;
-        }
-        let set = move |plane: &mut Dataplane| plane.set_timeouts(timeouts);
-        if let Ok(before) = self.on_dataplane(SET_TIMEOUTS, desk, set).await {
-            self.timeouts_before.get_or_insert(before);
-            self.timeouts = timeouts;
-        }
-    }
-
-    /// Has the socket have this receive buffer.
-    pub(crate) async fn resize(&mut self, buffer: KernelBuffer, desk: &mut Desk) {
-        if self.access.receive_buffer != buffer {
-            self.access.receive_buffer = buffer;
-            let resize = move |plane: &mut Dataplane| plane.resize(buffer);
-            // That it failed is said; the socket is as it was.
-            let _ = self.on_dataplane(RESIZE, desk, resize).await;
-        }
-    }
-
-    /// Has packets of groups marked as they should be, if they are not.
-    pub(crate) async fn mark(&mut self, desk: &mut Desk) {
-        if !std::mem::replace(&mut self.cleared, true) {
-            let wanted = self.marking.clone();
-            let clear = move |plane: &mut Dataplane| {
-                // Where there is no packet filter nothing is left; who wants marks hears soon what is the matter.
-                let _ = plane.clear_marks(&wanted);
-                Ok(())
-            };
-            let _ = self.on_dataplane("look for marks of runs before", desk, clear).await;
-        }
-        if self.marked == self.marking {
-            // Nobody looks for marks that are not wanted.
-            let over: &[_] = if self.marked.is_on() { &[MARK] } else { &[MARK, LOOK_FOR_MARKS] };
-            if self.complaints.not_wanted(over) {
-                self.recovered();
-            }
-            return;
-        }
-        let (wanted, before) = (self.marking.clone(), self.marked.clone());
-        let mark = move |plane: &mut Dataplane| plane.mark(&wanted, &before);
-        if self.on_dataplane(MARK, desk, mark).await.is_ok() {
-            self.marked = self.marking.clone();
-        }
-    }
-
-    /// Looks whether packets are marked still, and has them marked again if not.
-    async fn audit_marks(&mut self, desk: &mut Desk) {
-        if self.marked.is_on() {
-            let marked = self.marked.clone();
-            let look = move |plane: &mut Dataplane| plane.marks(&marked);
-            if let Ok(false) = self.on_dataplane(LOOK_FOR_MARKS, desk, look).await {
-                self.marked = Marking::default();
-                self.mark(desk).await;
-                let repaired =
-                    if self.marked == self.marking { self.marked.marks() } else { BTreeSet::new() };
-                for fwmark in repaired {
-                    let families =
-                        [Family::Inet, Family::Inet6].map(|family| ServiceKey::Fwmark { fwmark, family });
-                    for service in families.into_iter().filter(|service| desk.director.owns(service)) {
-                        let fact = IpvsFact::DriftRepaired { service, real: None, drift: Drift::Unmarked };
-                        self.bus.publish(None, fact);
-                    }
-                }
-                return;
-            }
-        }
-        self.mark(desk).await;
-    }
-
-    /// Sets the timeouts that were in force before ours.
-    pub(crate) async fn restore_timeouts(&mut self, desk: &mut Desk) {
-        if let Some(before) = self.timeouts_before.take() {
-            self.set_timeouts(before, desk).await;
-        }
-    }
-
-    /// Runs these halves of connection synchronisation and no others.
-    pub(crate) async fn synchronize(
-        &mut self,
-        daemon: SyncDaemon,
-        halves: &'static [SyncRole],
-        desk: &mut Desk,
-    ) {
-        let switch = move |plane: &mut Dataplane| plane.synchronize(&daemon, halves);
-        // That it failed is said; it is tried again when there is a reason to switch.
-        let _ = self.on_dataplane("switch the sync daemon", desk, switch).await;
     }
 
     /// Does what is missing; gives what was done, and whether it was told of.

@@ -7,6 +7,7 @@ use keepwatch_bus::{
 };
 use proptest::prelude::*;
 
+use super::surroundings::{LOOK_FOR_MARKS, SET_TIMEOUTS};
 use super::*;
 use crate::{
     definition::{Definition, entries},
