@@ -15,6 +15,9 @@ pub(crate) mod socket;
 use crate::{background::Background, metronome::Metronome, wait};
 use frame::{Advert, Frame, Payload};
 
+/// What MAC addresses of virtual routers begin with, for either family (RFC 9568 §7.3).
+const VIRTUAL_MAC: [u8; 4] = [0x00, 0x00, 0x5e, 0x00];
+
 /// Longest frame that is read whole; the LAN's MTU is 1500.
 const LARGEST: usize = 2048;
 
@@ -95,7 +98,8 @@ impl Capture {
     }
 
     /// The time from the last advert of `dead` to the first gratuitous ARP for `vip` that another host sent after it:
-    /// how long the virtual address was nobody's. `None` as long as there was no takeover.
+    /// how long the virtual address was nobody's. `None` as long as there was no takeover. Another host is told by its MAC
+    /// address; where both have that of the virtual router, all that comes after the last advert is the other's.
     pub fn outage(&self, dead: &str, vip: &str) -> Option<Duration> {
         let (dead, vip): (IpAddr, IpAddr) = (dead.parse().ok()?, vip.parse().ok()?);
         let (last, mac) = self
@@ -110,7 +114,7 @@ impl Capture {
         let announced = self.pick(|frame| match &frame.payload {
             Payload::Arp(arp) => (arp.is_gratuitous()
                 && IpAddr::from(arp.sender) == vip
-                && frame.from != mac
+                && (frame.from != mac || mac.starts_with(&VIRTUAL_MAC))
                 && frame.at > last)
                 .then_some(frame.at),
             Payload::Vrrp(_) | Payload::NeighbourAdvertisement { .. } | Payload::Other(_) => None,

@@ -31,15 +31,18 @@ use anyhow::{Context, Result, bail};
 use integration::{binaries, netns};
 
 use router::Router;
+use takeover::What;
 
 const USAGE: &str = "\
-usage: bench [takeover|load|walk|track|bfd|start|page|top|everything|embedded] [OPTION…]
+usage: bench [takeover|vmac|vips|routes|load|walk|track|bfd|start|page|top|everything|embedded] [OPTION…]
 
 Runs keepwatchd and keepalived side by side, as root or as an ordinary user, in network namespaces of its own.
 Without a word it measures all; ratios below 1 are in keepwatch's favour.
 
   takeover             how long a backup takes beyond the Master_Down_Interval, from the last advert of a master that
                        is killed to the first gratuitous ARP, as a packet socket on the LAN sees both
+  vmac, vips, routes   the same with a virtual MAC address; with a thousand addresses, to the last of them; with
+                       scripts, virtual routes and rules
   load                 processor time and memory of many virtual routers, and whether mastership holds
   walk                 time and processor time of an SNMP walk, beside a subagent that answers from a constant
   track                processor time of 200 tracked scripts a second, and the largest gap between adverts beside 500
@@ -56,7 +59,7 @@ Without a word it measures all; ratios below 1 are in keepwatch's favour.
                        the time until all are masters; only if asked for
 
   --keepalived PATH    the keepalived to measure; it is the master of both in `takeover` (default: keepalived)
-  --advert SECONDS     advert_int (default: 0.1 for `takeover`, 1 for `load`)
+  --advert SECONDS     advert_int (default: 0.1 for takeovers, 1 for `load`)
   --trials N           takeovers and starts of each (default: 10)
   --instances N        virtual routers of `load`, `walk`, `page`, `top` and `everything` (default: 1000)
   --daemons N          daemons of `embedded` (default: 100)
@@ -86,10 +89,11 @@ impl Plan {
 type Measure = fn(&[Router; 2], &Plan) -> Result<()>;
 
 /// The word for each, whether it is also measured when no word is given, and how.
-const MEASUREMENTS: [(&str, bool, Measure); 10] = [
-    ("takeover", true, |routers, plan| {
-        takeover::compare(routers, &plan.keepalived, plan.advert("0.1"), plan.trials, plan.busy)
-    }),
+const MEASUREMENTS: [(&str, bool, Measure); 13] = [
+    ("takeover", true, |routers, plan| take_over(routers, What::Address, plan)),
+    ("vmac", true, |routers, plan| take_over(routers, What::Vmac, plan)),
+    ("vips", true, |routers, plan| take_over(routers, What::Addresses, plan)),
+    ("routes", true, |routers, plan| take_over(routers, What::Routes, plan)),
     ("load", true, |routers, plan| {
         load::compare(routers, plan.instances, plan.advert("1"), plan.span, plan.busy)
     }),
@@ -102,6 +106,10 @@ const MEASUREMENTS: [(&str, bool, Measure); 10] = [
     ("top", false, |_, plan| top::measure(plan.instances, plan.span)),
     ("embedded", false, |routers, plan| embedded::compare(routers, plan.daemons)),
 ];
+
+fn take_over(routers: &[Router; 2], what: What, plan: &Plan) -> Result<()> {
+    takeover::compare(routers, what, &plan.keepalived, plan.advert("0.1"), plan.trials, plan.busy)
+}
 
 fn main() -> Result<()> {
     let Some(plan) = read_arguments()? else {
