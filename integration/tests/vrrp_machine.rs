@@ -1,5 +1,6 @@
 //! Virtual routers on interfaces that most kernels of test machines lack: ipvlans (`use_ipvlan`) and VRFs (`vrf`, VMACs on
-//! members of one). Beside Debian's keepalived where it knows the word.
+//! members of one), and routes that wrap packets as most of them can't (`encap mpls`, `encap ila`). Beside Debian's
+//! keepalived where it knows the word.
 //!
 //! The test boots a machine and runs itself in it: what is marked `ignore` is the part that plays inside. A process takes
 //! long to start there, so it is one story.
@@ -25,6 +26,8 @@ fn ipvlans_and_vrfs_carry_virtual_routers() -> Result<()> {
     Scenario::of_this_test("--test-threads=2")?
         .module("ipvlan")
         .module("vrf")
+        .module("mpls_iptunnel")
+        .module("ila")
         .module("veth")
         .module("bridge")
         .limit(Duration::from_secs(700))
@@ -176,5 +179,44 @@ fn a_vmac_is_in_the_vrf_of_the_interface_below() -> Result<()> {
     until("its route is in the VRF's table", || {
         host.run("ip", &["route", "show", "table", "77"]).is_ok_and(|all| all.contains("10.90.0.0/16 via"))
     })?;
+    Ok(())
+}
+
+/// Routes that a keepalived or keepwatch made.
+fn wrapped(host: &Host) -> Vec<String> {
+    let families = ["-4", "-6"].map(|family| {
+        host.run("ip", &["-d", family, "route", "show", "table", "all", "proto", "18"]).unwrap_or_default()
+    });
+    families.concat().lines().map(|line| line.trim().to_owned()).collect()
+}
+
+#[test]
+#[ignore = "plays inside the virtual machine"]
+fn routes_by_labels_and_locators_are_those_that_keepalived_makes() -> Result<()> {
+    let lab = Lab::new("labels")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    let routes = "virtual_routes {
+        10.40.0.0/16 encap mpls 100 via inet 10.78.0.5 dev eth0
+        10.41.0.0/16 encap mpls 100/1048575 via inet 10.78.0.5 dev eth0 ttl-propagate enabled
+        fd41::2000:2:3:4/128 encap ila 1:2:3:ffff via fd78::5 dev eth0 metric 5
+    }";
+    let config = instance(200, routes).version_2("");
+    let ready = || wrapped(host).len() == 3;
+    let mut theirs = Keepalived::start(host, &config, &[])?;
+    until("keepalived has set them", ready)
+        .with_context(|| format!("{:#?}\n{}", wrapped(host), theirs.process().log()))?;
+    let expected = wrapped(host);
+    theirs.process_mut().stop(PATIENT)?;
+    until("they are gone", || wrapped(host).is_empty())?;
+    let mut ours = start(host, &config)?;
+    until("keepwatchd has set them", ready)
+        .with_context(|| format!("{:#?}\n{}", wrapped(host), ours.process().log()))?;
+    ensure!(wrapped(host) == expected, "{:#?}, keepalived {expected:#?}", wrapped(host));
+    for part in ["encap mpls  100 ", "encap mpls  100/1048575", "1:2:3:ffff"] {
+        ensure!(expected.iter().any(|line| line.contains(part)), "{part} is not in {expected:#?}");
+    }
+    ours.process_mut().stop(PATIENT)?;
+    ensure!(wrapped(host).is_empty(), "left behind: {:#?}", wrapped(host));
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Routes and rules of virtual routers, and static addresses, routes and rules: in the kernel's tables, beside Debian's
 //! keepalived.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use anyhow::{Result, ensure};
 use integration::{Host, Instance, Lab, conf::VIP, keepalived::Keepalived, keepwatchd::Keepwatchd, wait};
@@ -97,6 +97,99 @@ fn routes_and_rules_of_a_master_are_those_that_keepalived_makes() -> Result<()> 
     ours.process_mut().stop(wait::LONG)?;
     theirs.process_mut().stop(wait::LONG)?;
     ensure!(tables(&hosts[0])? == before, "left behind: {:?}", tables(&hosts[0])?);
+    Ok(())
+}
+
+/// Packets that are wrapped, several ways and rules of VRFs; what ends by itself has a life of its own below.
+const WRAPPED: &str = "virtual_routes {
+        10.40.0.0/16 encap ip id 7 dst 10.78.0.5 src 10.78.0.1 tos 16 ttl 20 dev eth0
+        10.41.0.0/16 encap ip6 id 7 dst fd78::5 src fd78::1 tc 16 hoplimit 20 dev eth0
+        fd40::/64 encap ip6 dst fd78::5 dev eth0 metric 4
+        10.42.0.0/16 nexthop via 10.78.0.2 dev eth0 weight 3 nexthop via 192.0.2.3 dev eth0 onlink
+        fd42::/64 metric 6 nexthop via fd78::5 dev eth0 weight 2 nexthop via fd78::6 dev eth0 weight 255
+    }
+    virtual_rules {
+        from 10.43.0.0/16 l3mdev priority 98
+        l3mdev priority 99
+        from fd43::/64 l3mdev priority 97
+    }";
+
+#[test]
+fn wrapped_packets_several_ways_and_rules_of_vrfs_are_those_that_keepalived_makes() -> Result<()> {
+    let lab = Lab::new("wrapped")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let apart = lab.bridge("apart")?;
+    let other = lab.host("other")?;
+    other.plug("eth0", &apart)?.address("eth0", "10.78.0.1/16")?.address("eth0", "fd78::1/64")?;
+    let before = tables(&hosts[0])?;
+    let mut theirs = Keepalived::start(&other, &instance(WRAPPED), &[])?;
+    wait::until("keepalived has set all", wait::LONG, || {
+        has(&other, "fd42::/64") && has(&other, "10.42.0.0/16") && has(&other, "97:")
+    })?;
+    let mut ours = start(&hosts[0], &instance(WRAPPED))?;
+    wait::until("keepwatch has set all", wait::LONG, || tables(&hosts[0]).ok() == tables(&other).ok())
+        .map_err(|_| anyhow::anyhow!("{:#?}, keepalived {:#?}", tables(&hosts[0]), tables(&other)))?;
+    for part in ["encap ip id 7 src 10.78.0.1 dst 10.78.0.5 ttl 20 tos 16", "weight 255", "[l3mdev-table]"] {
+        ensure!(has(&hosts[0], part), "{part} is not in {:#?}", tables(&hosts[0])?);
+    }
+    for daemon in [ours.process_mut(), theirs.process_mut()] {
+        daemon.stop(wait::LONG)?;
+    }
+    ensure!(tables(&hosts[0])? == before, "left behind: {:?}", tables(&hosts[0])?);
+    Ok(())
+}
+
+#[test]
+fn each_of_several_ways_wraps_packets_in_its_own_way() -> Result<()> {
+    let lab = Lab::new("ways")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let routes = "virtual_routes {
+        10.45.0.0/16 nexthop encap ip id 8 dst 10.78.0.6 via 10.78.0.2 dev eth0 nexthop encap ip id 9 dst 10.78.0.7 via 10.78.0.3 dev eth0
+    }";
+    let _daemon = start(&hosts[0], &instance(routes))?;
+    for way in ["encap ip id 8", "encap ip id 9"] {
+        wait::until(way, wait::LONG, || has(&hosts[0], way))?;
+    }
+    Ok(())
+}
+
+/// The kernel's own clean-up may take away an expired route half a minute later; from the end on it leads nowhere.
+#[test]
+fn a_route_that_has_lived_its_time_is_left_to_the_kernel() -> Result<()> {
+    let lab = Lab::new("expires")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    let routes = "virtual_routes {
+        fd46::/64 via fd78::5 dev eth0 metric 5 expires 100
+        fd47::/64 via fd78::5 dev eth0 metric 5 expires 1
+        10.20.0.0/16 via 10.78.0.2
+    }";
+    host.inside(|| Ok(fs::write("/proc/sys/net/ipv6/route/gc_interval", "1")?))?;
+    let mut daemon = start(host, &instance(routes))?;
+    wait::until("they are there", wait::LONG, || has(host, "fd46::/64") && has(host, "10.20.0.0/16"))?;
+    let left = || -> Option<u32> {
+        let all = host.run("ip", &["-6", "route", "show", "fd46::/64"]).ok()?;
+        let after = all.split("expires ").nth(1)?;
+        after.split("sec").next()?.parse().ok()
+    };
+    ensure!(left().is_some_and(|left| left > 0 && left <= 100), "{:?}", left());
+    wait::until("a second of it is over", wait::LONG, || left().is_some_and(|left| left < 99))?;
+    let lived = left();
+    // What makes the daemon look after its entries does not begin their lives anew.
+    host.run("ip", &["route", "del", "10.20.0.0/16"])?;
+    daemon.wait_for_log("route 10.20.0.0/16 via 10.78.0.2 was removed by someone")?;
+    ensure!(left() <= lived, "{lived:?} s were left, and now {:?}", left());
+    let leads =
+        || host.run("ip", &["-6", "route", "get", "fd47::9"]).is_ok_and(|way| way.contains("fd78::5"));
+    wait::until("the short-lived one leads nowhere", wait::LONG, || !leads())?;
+    wait::until("the kernel has taken it away", Duration::from_secs(120), || !has(host, "fd47::/64"))?;
+    host.run("ip", &["route", "del", "10.20.0.0/16"])?;
+    wait::until("the other is put back", wait::LONG, || has(host, "10.20.0.0/16"))?;
+    let log = daemon.process().log();
+    ensure!(!has(host, "fd47::/64") && log.matches("Entering").count() == 2, "{log}");
+    ensure!(!log.contains("fd47::/64 via fd78::5 dev eth0 metric 5 was removed"), "{log}");
+    daemon.process_mut().stop(wait::LONG)?;
+    ensure!(!has(host, "fd4"), "left behind: {:?}", tables(host)?);
     Ok(())
 }
 

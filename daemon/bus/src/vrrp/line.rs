@@ -55,7 +55,7 @@ impl VrrpFact {
                 Level::Info,
                 write!(
                     out,
-                    "({instance}) Received advert from {address} with lower priority {priority}, ours {own}"
+                    "({instance}) Received advert from {address} with lower priority {priority}, ours {own}, forcing new election"
                 ),
             ),
             Self::OtherOwner { instance, address } => (

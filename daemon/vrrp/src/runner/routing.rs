@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use keepwatch_bus::fact::{RoutingEntry, RoutingFact};
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, EventId};
-use keepwatch_model::{LinkTarget, RoutePlacement};
+use keepwatch_model::{Family, LinkTarget, RoutePlacement};
 use keepwatch_net::address::{AddressOperation, PROTOCOL_KEEPALIVED};
 use keepwatch_net::link::{LinkIndex, LinkTable, Notification};
 use keepwatch_net::netlink::{Monitor, Requests};
@@ -418,10 +418,13 @@ impl Routing {
 }
 
 impl Kept {
-    /// `no_track` leaves an entry alone once it was there.
+    /// `no_track` leaves an entry alone once it was there, and so does a life that ends (`expires`, which the kernel has for
+    /// IPv6 only): asking for it again would begin it anew.
     fn is_looked_after(&self) -> bool {
         let no_track = match &self.entry {
-            RoutingEntry::Route(route) => route.no_track,
+            RoutingEntry::Route(route) => {
+                route.no_track || (route.expires.is_some() && route.family == Family::Inet6)
+            }
             RoutingEntry::Rule(rule) => rule.no_track,
             RoutingEntry::Address(address) => address.no_track,
         };
