@@ -55,6 +55,19 @@ impl Timer {
         Ok(())
     }
 
+    /// Sees to it that it fires at this deadline or before: a sooner one that it is set to stays. Of deadlines that move
+    /// away again and again, as those of a backup do with each advertisement, few are told to the kernel so; who wakes up
+    /// has to look whether anything is due.
+    ///
+    /// # Errors
+    /// As [`Self::set`].
+    pub fn set_no_later(&mut self, deadline: Option<Instant>) -> Result<()> {
+        match self.armed {
+            Some(armed) if deadline.is_none_or(|deadline| armed <= deadline) => Ok(()),
+            _ => self.set(deadline),
+        }
+    }
+
     /// Tells that the deadline was seen to have passed, so that the same one may be set again.
     pub fn fired(&mut self) {
         self.armed = None;
@@ -117,6 +130,25 @@ mod tests {
         assert!(readable(&timer, 5_000));
         let late = Instant::now().checked_duration_since(deadline);
         assert!(late.is_some(), "fired early");
+    }
+
+    #[test]
+    fn a_sooner_deadline_stays_and_a_later_one_gives_way() {
+        let mut timer = Timer::new().unwrap();
+        let began = Instant::now();
+        let (soon, later) = (began + Duration::from_millis(20), began + Duration::from_secs(3600));
+        timer.set_no_later(Some(later)).unwrap();
+        timer.set_no_later(Some(soon)).unwrap();
+        for deadline in [Some(later), None] {
+            timer.set_no_later(deadline).unwrap();
+            assert_eq!(timer.armed, Some(soon));
+        }
+        assert!(readable(&timer, 5_000));
+        // What has fired is no deadline any more.
+        timer.fired();
+        timer.set_no_later(Some(later)).unwrap();
+        assert_eq!(timer.armed, Some(later));
+        assert!(!readable(&timer, 0));
     }
 
     #[test]

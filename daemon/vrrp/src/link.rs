@@ -229,22 +229,22 @@ fn slot(family: Family) -> usize {
     }
 }
 
-/// All interfaces ever named.
-#[derive(Debug)]
+/// All interfaces ever named. By default there is not even [`LinkId::ANYWHERE`]: what stands in for them while a step has
+/// them, at each packet, and so must cost nothing.
+#[derive(Debug, Default)]
 pub(crate) struct Links {
     /// By [`LinkId`]; the first is [`LinkId::ANYWHERE`].
     links: Vec<Link>,
     by_name: HashMap<Name, LinkId>,
 }
 
-impl Default for Links {
-    fn default() -> Self {
+impl Links {
+    /// Those of a machine that was told of none yet.
+    pub(crate) fn new() -> Self {
         let anywhere = Link { state: LinkState::Up, ..Link::default() };
         Self { links: vec![anywhere], by_name: HashMap::new() }
     }
-}
 
-impl Links {
     pub(crate) fn intern(&mut self, name: &Name) -> LinkId {
         if let Some(id) = self.by_name.get(name) {
             return *id;

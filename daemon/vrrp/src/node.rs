@@ -87,7 +87,7 @@ impl Node {
     /// A machine without routers. `strangers` counts packets for virtual routers that are not defined here.
     pub fn new(strangers: Arc<RouterCounters>) -> Self {
         Self {
-            links: Links::default(),
+            links: Links::new(),
             routers: Vec::new(),
             by_name: HashMap::new(),
             groups: Vec::new(),

@@ -187,7 +187,7 @@ impl Driver {
         // The clock only fails to be set if the descriptor is invalid; the heartbeat's pace then replaces it.
         let deadlines = [self.node.next_look(AHEAD), self.next_burst, self.interfaces.next()];
         self.due = deadlines.into_iter().flatten().min();
-        let _ = self.timer.set(self.due);
+        let _ = self.timer.set_no_later(self.due);
         true
     }
 
