@@ -8,6 +8,10 @@ use integration::sockets::receive_buffers;
 use integration::{Host, Lab, keepwatchd::Keepwatchd, udp::UdpServer, wait, web::WebServer};
 use nix::sys::signal::Signal;
 
+#[path = "checkers_other/echo.rs"]
+mod echo;
+#[path = "checkers_other/scripts.rs"]
+mod scripts;
 #[path = "checkers_other/wire.rs"]
 mod wire;
 

@@ -21,9 +21,12 @@ use keepwatch_ipvs::{
     },
 };
 
+#[path = "ipvs_kernel/answers.rs"]
+mod answers;
+
 #[test]
 fn the_kernel_takes_every_kind_of_entry_and_tells_it_back() {
-    Scenario::of_this_test("--exact inside_the_machine").unwrap().succeed().unwrap();
+    Scenario::of_this_test("--test-threads=1 inside_the_machine").unwrap().succeed().unwrap();
 }
 
 #[test]

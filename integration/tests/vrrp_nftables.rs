@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use integration::{Host, Instance, Lab, conf::VIP, keepalived::Keepalived, keepwatchd::Keepwatchd, wait};
 use nix::sys::signal::Signal;
+use socket2::{Domain, Socket, Type};
 
 const QUICKLY: Duration = Duration::from_millis(400);
 
@@ -91,6 +92,38 @@ fn packets_to_an_address_that_is_not_accepted_are_dropped_while_arp_goes_on() ->
     wait::until("it is dropped again", wait::LONG, || !connects(other, VIP))?;
     daemon.process_mut().stop(wait::LONG)?;
     ensure!(ruleset(host)?.is_empty(), "left behind: {}", ruleset(host)?);
+    Ok(())
+}
+
+/// Nobody uses the address for anything but ARP: the host itself neither, in either direction. As a backup it is only an
+/// address of somebody else.
+#[test]
+fn the_host_itself_neither_reaches_the_address_nor_speaks_from_it_until_it_is_backup() -> Result<()> {
+    let lab = Lab::new("no-accept-own")?;
+    let (_lan, hosts) = lab.routers(2)?;
+    let (host, other) = (&hosts[0], &hosts[1]);
+    let (_web, _far) = (host.listen("0.0.0.0:80".parse()?)?, other.listen("0.0.0.0:80".parse()?)?);
+    let refusing = instance("VI_1", 51, VIP, "no_accept").to_string();
+    let daemon = start(host, &(refusing + &instance("VI_2", 52, "10.78.9.8", "accept").to_string()))?;
+    daemon.wait_for_log("(VI_1) setting VIP")?;
+    wait::until("the other address is there", wait::LONG, || host.has("eth0", "10.78.9.8"))?;
+    let speaks = |from: &str| -> Result<bool> {
+        let from: SocketAddr = format!("{from}:0").parse()?;
+        let to: SocketAddr = "10.78.0.2:80".parse()?;
+        host.inside(|| {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+            socket.bind(&from.into())?;
+            Ok(socket.connect_timeout(&to.into(), QUICKLY).is_ok())
+        })
+    };
+    ensure!(!connects(host, VIP), "the host reaches it: {}", ruleset(host)?);
+    ensure!(!speaks(VIP)? && speaks("10.78.9.8")?, "the host speaks from it: {}", ruleset(host)?);
+    ensure!(connects(host, "10.78.0.2") && connects(host, "10.78.0.1"), "{}", ruleset(host)?);
+    let better = start(other, &instance("VI_1", 51, VIP, "accept").priority(200).to_string())?;
+    better.wait_for_log("Entering MASTER STATE")?;
+    daemon.wait_for_log("(VI_1) removing firewall drop rule")?;
+    wait::until("the address of the other is reached", wait::LONG, || connects(host, VIP))?;
+    ensure!(!ruleset(host)?.contains(VIP), "{}", ruleset(host)?);
     Ok(())
 }
 

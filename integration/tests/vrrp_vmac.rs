@@ -11,6 +11,9 @@ use integration::{
 };
 use nix::sys::signal::Signal;
 
+#[path = "vrrp_vmac/hands.rs"]
+mod hands;
+
 const VIRTUAL: &str = "00:00:5e:00:01:33";
 
 fn instance(priority: u8, more: &str) -> String {

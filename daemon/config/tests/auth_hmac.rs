@@ -65,6 +65,46 @@ fn what_is_wrong_with_it_is_said_once() {
     }
 }
 
+/// Peers that read a key otherwise refuse each other: all of this was seen in the digests of keepalived 2.4.3.
+#[test]
+fn keys_are_the_bytes_that_keepalived_makes_of_them() {
+    let key = |text: &str| {
+        let block = block(&format!("key 255 {text}\nactive_key 255"));
+        block.keys[0].secret.reveal().to_vec()
+    };
+    let text = "a".repeat(64);
+    assert_eq!(key(&text), text.as_bytes());
+    // Digits of either case; the last one of an odd number is a byte of its own.
+    assert_eq!(key(&format!("hex:{}Ab", "00".repeat(31)))[31], 0xab);
+    let odd = key(&format!("hex:{}b", "11".repeat(32)));
+    assert_eq!((odd.len(), odd[31], odd[32]), (33, 0x11, 0x0b));
+    // In capitals it is text.
+    let capitals = format!("HEX:{KEY}");
+    assert_eq!(key(&capitals), capitals.as_bytes());
+    assert_eq!(key(&format!("\"{KEY} with blanks\"")), format!("{KEY} with blanks").as_bytes());
+    for (text, said) in [
+        (format!("key 1 {}", "a".repeat(31)), "out-of-range"),
+        (format!("key 1 {}", "a".repeat(65)), "out-of-range"),
+        (format!("key 1 hex:{}", "0a".repeat(65)), "out-of-range"),
+        (format!("key 1 hex:{}", "0a:".repeat(32)), "out-of-range"),
+        (format!("key 0 {KEY}"), "out-of-range"),
+        (format!("key 256 {KEY}"), "out-of-range"),
+    ] {
+        let loaded = read("", &format!("key 7 {KEY}\nactive_key 7\n{text}"));
+        assert_eq!(codes(&loaded), [said], "{text}");
+    }
+}
+
+#[test]
+fn the_window_is_three_intervals_within_bounds() {
+    for (version, interval, window) in [(2, 1, 5), (2, 2, 6), (3, 10, 30), (3, 40, 120), (2, 255, 300)] {
+        let loaded =
+            read(&format!("version {version}\nadvert_int {interval}"), &format!("key 1 {KEY}\nactive_key 1"));
+        let block = instance(loaded).auth_hmac.expect("a block");
+        assert_eq!(block.anti_replay, AntiReplay::Time(Duration::from_secs(window)), "{interval}");
+    }
+}
+
 #[test]
 fn a_second_block_adds_to_the_first() {
     let both = block(&format!("key 1 {KEY}\n}}\nauth_hmac sha256 {{\nkey 2 {KEY}\nactive_key 2"));

@@ -126,6 +126,12 @@ fn what_does_not_fit_together_is_said_once() {
         // Servers given twice, or not at all.
         (web("real_server 10.2.0.1 80 {\n}"), "duplicate-server"),
         (web("real_server 10.2.0.1 {\n}"), ""),
+        (web("") + &web(""), "duplicate-server"),
+        (web("") + &group("10.0.0.1-3 80\n10.0.0.2 80", NAT), "duplicate-server"),
+        (web("") + &group("10.0.0.1 81\n10.0.0.2 80\n10.0.0.2 80", NAT), ""),
+        (group("10.0.0.1-5 80", NAT) + &group("10.0.0.4-9 80", NAT).replace('G', "H"), "duplicate-server"),
+        (server("fwmark 3", NAT) + &group("fwmark 3", NAT), "duplicate-server conflict"),
+        (server("fwmark 3", NAT) + &group("fwmark 3 inet6", TUN6), "conflict"),
         (server("10.0.0.1 80", "lvs_method NAT"), "no-real-servers"),
         (web("sorry_server 10.2.0.1 80"), ""),
         (web("sorry_server 10.2.0.1 80\nsorry_server_inhibit"), "conflict"),

@@ -246,6 +246,23 @@ mod tests {
     }
 
     #[test]
+    fn what_two_virtual_servers_name_is_the_first_one_s() {
+        let group = |name: &str, lines: &str| {
+            format!(
+                "virtual_server_group {name} {{\n{lines}\n}}\nvirtual_server group {name} {{\nlvs_sched rr\n\
+                 protocol TCP\nlvs_method NAT\nreal_server 10.2.0.1 80 {{\n}}\n}}\n"
+            )
+        };
+        let text = group("A", "10.0.0.1-3 80\n10.0.0.2 80")
+            + &group("B", "10.0.0.2-4 80\n10.0.0.3 81")
+            + &group("C", "10.0.0.1 80");
+        let named: Vec<Vec<String>> =
+            of(&text).iter().map(|d| d.entries.iter().map(ToString::to_string).collect()).collect();
+        let first = ["[10.0.0.1]:tcp:80", "[10.0.0.2]:tcp:80", "[10.0.0.3]:tcp:80"];
+        assert_eq!(named, [first.to_vec(), vec!["[10.0.0.4]:tcp:80", "[10.0.0.3]:tcp:81"]]);
+    }
+
+    #[test]
     fn a_group_of_both_families_is_persistent_in_each_by_its_own_measure() {
         let found = of("virtual_server_group G {\n10.0.0.1 80\n2001:db8::1 80\nfwmark 3 inet6\n}\n\
              virtual_server group G {\nlvs_sched rr\nprotocol TCP\nlvs_method TUN\npersistence_timeout 50\n\

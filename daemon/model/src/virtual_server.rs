@@ -284,8 +284,18 @@ impl GroupEntry {
 
 impl Config {
     /// The virtual servers, each with every service that it answers to: itself, or all of its group's, in order. The
-    /// first is the key by which facts and checkers know the whole; there is none if its group has no entries.
+    /// first is the key by which facts and checkers know the whole; there is none if its group has no entries, or others
+    /// have them all: what two name is the first one's, for the kernel knows each service once.
     pub fn services(&self) -> impl Iterator<Item = (&VirtualServer, Vec<ServiceKey>)> {
+        let mut taken = HashSet::new();
+        self.claims().map(move |(server, mut services)| {
+            services.retain(|service| taken.insert(*service));
+            (server, services)
+        })
+    }
+
+    /// The virtual servers, each with every service that it names, whoever else does.
+    pub fn claims(&self) -> impl Iterator<Item = (&VirtualServer, Vec<ServiceKey>)> {
         let mut groups = HashMap::new();
         for group in &self.virtual_server_groups {
             groups.entry(&group.name).or_insert(group.entries.as_slice());
@@ -303,10 +313,6 @@ impl Config {
                             Some(mark) => all.extend(entry.marked(mark, *protocol, *family)),
                             None => all.extend(entry.services(*protocol, *family)),
                         }
-                    }
-                    if mark.is_some() {
-                        let mut seen = HashSet::new();
-                        all.retain(|service| seen.insert(*service));
                     }
                     all
                 }

@@ -27,7 +27,7 @@ pub(super) fn resolve(
 ) -> Vec<usize> {
     let defined = Defined::of(config, bfds, skipped);
     let mut seen: HashMap<VirtualServerKey, Span> = HashMap::new();
-    let (mut servers, mut blocks) = (Vec::new(), Vec::new());
+    let (mut servers, mut blocks, mut places) = (Vec::new(), Vec::new(), Vec::new());
     for draft in drafts {
         let (at, block) = (draft.at, draft.block);
         let Some(server) = resolve_one(draft, &defined, context) else { continue };
@@ -45,9 +45,40 @@ pub(super) fn resolve(
         seen.insert(server.key.clone(), at);
         servers.push(server);
         blocks.push(block);
+        places.push(at);
     }
     config.virtual_servers = servers;
+    served_twice(config, &places, context);
     blocks
+}
+
+/// Says which virtual servers name what is another's already, by itself or in a group; `places` is where each stands.
+fn served_twice(config: &Config, places: &[Span], context: &mut Context) {
+    let mut owners: HashMap<ServiceKey, (&VirtualServer, Span)> = HashMap::new();
+    for ((server, services), at) in config.claims().zip(places) {
+        let mut lost: Vec<(ServiceKey, (&VirtualServer, Span))> = Vec::new();
+        for service in services {
+            match owners.get(&service) {
+                Some((owner, _)) if owner.key == server.key => {}
+                Some(owner) => lost.push((service, *owner)),
+                None => drop(owners.insert(service, (server, *at))),
+            }
+        }
+        let Some((service, (owner, first))) = lost.first() else { continue };
+        let others = lost.len() - 1;
+        let more = if others == 0 { String::new() } else { format!(", and {others} more are taken") };
+        context.report(
+            Diagnostic::error(
+                "duplicate-server",
+                format!(
+                    "{service} of the virtual server {} is already that of {}{more}",
+                    server.key, owner.key
+                ),
+            )
+            .at(*at, "left out of this one")
+            .also(*first, "the first one"),
+        );
+    }
 }
 
 fn resolve_one(

@@ -11,6 +11,7 @@ mod faults;
 mod groups;
 mod keywords;
 mod looking_ahead;
+mod reloads;
 mod splits;
 
 use std::time::Duration;

@@ -1,0 +1,74 @@
+//! What somebody does to a VMAC, or to the interface below it, while the virtual router is master.
+
+use super::*;
+
+/// Waits until the address is where it belongs, and the router says that it is master.
+fn serves(host: &Host, daemon: &Keepwatchd, what: &str) -> Result<()> {
+    wait::until(&format!("{what}: master with its address"), wait::LONG, || host.has("vrrp.51", VIP))
+        .map_err(|error| anyhow::anyhow!("{error}: {}", daemon.process().log()))
+}
+
+/// Waits until it says for this many times in all that it is in fault, and has no address.
+fn in_fault(host: &Host, daemon: &Keepwatchd, what: &str, times: usize) -> Result<()> {
+    wait::until(&format!("{what}: in fault without its address"), wait::LONG, || {
+        daemon.process().log().matches("(VI_1) Entering FAULT STATE").count() >= times
+            && !host.has("vrrp.51", VIP)
+    })
+    .map_err(|error| anyhow::anyhow!("{error}: {}", daemon.process().log()))
+}
+
+#[test]
+fn whatever_somebody_does_to_the_interfaces_the_address_is_back_when_it_can_be() -> Result<()> {
+    let lab = Lab::new("vmac-hands")?;
+    let (lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    let wire = lan.capture()?;
+    let mut daemon = start(host, &instance(100, "use_vmac"))?;
+    serves(host, &daemon, "at the start")?;
+    let number = index(host, "vrrp.51");
+    host.down("eth0")?;
+    in_fault(host, &daemon, "the base is down", 1)?;
+    host.up("eth0")?;
+    serves(host, &daemon, "the base is up again")?;
+    host.down("vrrp.51")?;
+    in_fault(host, &daemon, "the VMAC was set down", 2)?;
+    host.up("vrrp.51")?;
+    serves(host, &daemon, "the VMAC was set up again")?;
+    host.run("ip", &["addr", "del", "10.78.0.1/16", "dev", "eth0"])?;
+    in_fault(host, &daemon, "the base has no address to speak from", 3)?;
+    ensure!(!link(host, "vrrp.51").is_empty(), "the VMAC went");
+    host.address("eth0", "10.78.0.1/16")?;
+    serves(host, &daemon, "the base has its address again")?;
+    ensure!(index(host, "vrrp.51") == number, "it was made anew");
+    let since = capture::now();
+    wait::until("it advertises", wait::LONG, || wire.is_master_since("10.78.0.1", since))?;
+    let macs = hardware_of_adverts(&wire, "10.78.0.1");
+    ensure!(macs.iter().all(|mac| mac == VIRTUAL), "{macs:?}");
+    daemon.process_mut().stop(wait::LONG)?;
+    ensure!(macvlans(host)?.is_empty(), "left behind: {:?}", macvlans(host)?);
+    Ok(())
+}
+
+/// Two families may have one id, and so may two interfaces: each VMAC has a name of its own, and they are keepalived's.
+#[test]
+fn families_and_interfaces_that_share_an_id_have_vmacs_of_their_own() -> Result<()> {
+    let (_lab, _lans, host) = two_lans("vmac-names")?;
+    let on = |name: &str, interface: &str, vip: &str| {
+        Instance::new(name)
+            .interface(interface)
+            .vip(vip)
+            .interval("0.1")
+            .line("version 3")
+            .line("use_vmac")
+            .to_string()
+    };
+    let config = on("VI_1", "eth0", "10.78.9.9/32")
+        + &on("VI_2", "eth0", "fe80::9/64\n fd78::9/64")
+        + &on("VI_3", "eth1", "10.80.9.9/32");
+    let addresses = ["10.78.9.9", "fd78::9", "10.80.9.9"];
+    let [theirs, ours] = placements(&host, &config, &addresses)?;
+    ensure!(theirs == ours, "keepalived {theirs:?}, keepwatchd {ours:?}");
+    let names: std::collections::BTreeSet<_> = ours.iter().map(|[_, name, ..]| name).collect();
+    ensure!(names.len() == 3, "{ours:?}");
+    Ok(())
+}
