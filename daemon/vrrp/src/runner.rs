@@ -20,6 +20,7 @@
 //! punctuality rests, stands in one function.
 
 mod addresses;
+mod burst;
 mod closing;
 mod driver;
 mod firewall;

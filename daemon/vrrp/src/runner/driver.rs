@@ -20,6 +20,7 @@ use crate::wire::{Datagram, DecodeError};
 use crate::{Definitions, LinkId, Node, Notice, Release};
 
 use super::addresses::{hand_over, hand_over_changes};
+use super::burst::Burst;
 use super::closing::Closing;
 use super::interfaces::{Interfaces, Listener, Slot};
 use super::outgoing::{Outgoing, Work};
@@ -73,6 +74,7 @@ pub(super) struct Driver {
     epoll: Epoll,
     timer: Timer,
     batch: ReceiveBatch,
+    burst: Burst,
     beat: Arc<AtomicU64>,
     ready: Ready,
     /// Something is left from the last turn: look, but do not sleep.
@@ -133,6 +135,7 @@ impl Driver {
             epoll,
             timer,
             batch: ReceiveBatch::new(),
+            burst: Burst::default(),
             beat,
             ready: Ready::default(),
             busy: false,
@@ -239,6 +242,12 @@ impl Driver {
     }
 
     fn sleep(&mut self) {
+        if let Some(pause) = self.burst.pause(Instant::now(), self.due)
+            && !self.busy
+            && !self.more_commands
+        {
+            std::thread::sleep(pause);
+        }
         self.ready.commands = std::mem::take(&mut self.more_commands);
         self.ready.links = false;
         self.ready.timer = false;
@@ -328,11 +337,12 @@ impl Driver {
 
     /// Whether it heard something that came before `began`.
     fn receive_until(&mut self, began: Instant, paused: bool) -> bool {
-        let mut old = false;
+        let (mut old, mut heard) = (false, false);
         for slot in &self.ready.listeners {
             let Some(listener) = self.interfaces.listener(*slot) else { continue };
             // An error (the interface went down) is told once by the socket, and by the kernel's notification.
             while let Ok(count @ 1..) = listener.socket.receive(&mut self.batch) {
+                heard = true;
                 let mut behind = false;
                 for arrival in self.batch.iter() {
                     behind = arrival.at < began;
@@ -348,6 +358,9 @@ impl Driver {
                     break;
                 }
             }
+        }
+        if heard {
+            self.burst.heard(began);
         }
         old
     }
