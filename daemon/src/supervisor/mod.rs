@@ -237,20 +237,25 @@ impl Supervisor<'_> {
                 return outcome;
             }
             self.wait(signals);
+            let mut ended = false;
             while let Ok(Some(info)) = signals.read_signal() {
                 let Ok(number) = i32::try_from(info.ssi_signo) else { continue };
                 match Signal::try_from(number) {
-                    Ok(signal) => self.on_signal(signal),
+                    Ok(signal) => {
+                        ended |= signal == Signal::SIGCHLD;
+                        self.on_signal(signal);
+                    }
                     // Only the worker knows what they mean.
                     Err(_) => self.pass_on(number),
                 }
             }
             self.listen();
             self.look();
-            self.orphans.look_after(match &self.phase {
+            let worker = match &self.phase {
                 Phase::Running(worker) | Phase::Stopping { worker, .. } => Some(worker),
                 Phase::Waiting { .. } | Phase::Over(_) => None,
-            });
+            };
+            self.orphans.look_after(ended, worker);
             self.watchdog.fed(Instant::now());
         }
     }

@@ -8,6 +8,7 @@
 
 use std::fs;
 use std::io;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
@@ -19,12 +20,16 @@ use crate::logging::Severity;
 
 /// Reads of a list that may change meanwhile.
 const READS: usize = 5;
+/// While no child ends, how often it is looked who has become one: what a script of a worker that lives leaves behind.
+const EVERY: Duration = Duration::from_secs(1);
 
 /// Whom we have got from others.
 #[derive(Debug, Default)]
 pub(super) struct Orphans {
     /// Those that were there when it was last looked.
     known: Vec<Pid>,
+    /// When it is looked next.
+    next: Option<Instant>,
 }
 
 impl Orphans {
@@ -35,13 +40,18 @@ impl Orphans {
         if known.is_ok() {
             let _ = nix::sys::prctl::set_child_subreaper(true);
         }
-        Self { known: known.unwrap_or_default() }
+        Self { known: known.unwrap_or_default(), next: None }
     }
 
-    /// Takes note of the end of every child but this worker, and of who is there.
-    pub(super) fn look_after(&mut self, worker: Option<&Worker>) {
+    /// Takes note of the end of every child but this worker, and of who is there: at once if one has `ended`.
+    pub(super) fn look_after(&mut self, ended: bool, worker: Option<&Worker>) {
+        let now = Instant::now();
+        if !ended && self.next.is_some_and(|next| now < next) {
+            return;
+        }
+        self.next = Some(now + EVERY);
         let worker = worker.and_then(|worker| i32::try_from(worker.pid()).ok()).map(Pid::from_raw);
-        // Read once: this is done at every turn, and whom it leaves out has his turn next time.
+        // Read once: whom it leaves out has his turn next time.
         self.known = children().unwrap_or_default();
         self.known.retain(|child| Some(*child) != worker);
         for child in &self.known {
