@@ -188,7 +188,7 @@ fn why_one_became_master() {
 fn told(event: &Event, world: &World) -> Vec<Vec<String>> {
     let (counters, order) = (Counters::default(), Order::of(world));
     let view = View { world, counters: &counters, order: &order };
-    let all = traps::notifications(event, view, PARTS, &traps::Routers::default());
+    let all = traps::Known::of(world, PARTS).notifications(event, view, PARTS);
     let name = |bind: &snmp_agentx::VarBind| bind.name.to_string().replace("1.3.6.1.2.1.", "");
     all.iter().map(|binds| binds[1..binds.len() - 2].iter().map(name).collect()).collect()
 }
