@@ -37,7 +37,14 @@ const fn fault(what: &'static str, make: fn(&mut Vec<u8>), column: &'static str)
 
 const FAULTS: [Fault; 11] = [
     Fault { sealed: false, ..fault("checksum", |p| p[6] = 0x55, ".2.1.0") },
-    fault("version", |p| p[0] = 0x71, ".2.2.0"),
+    fault(
+        "version",
+        |p| {
+            p[0] = 0x31;
+            p.truncate(12);
+        },
+        ".2.2.0",
+    ),
     fault("virtual router", |p| p[1] = 99, ".2.3.0"),
     Fault { ttl: 254, ..fault("hop limit", |_| {}, ".2.4.1.5") },
     fault("interval", |p| p[5] = 5, ".2.4.1.3"),
