@@ -327,5 +327,13 @@ fn a_virtual_router_that_a_reload_takes_away_is_told_as_of_keepalived() -> Resul
     // Another priority is no news of what stays.
     we.reload(&stays.replace("priority 100", "priority 120"))?;
     we.wait_for_log("120")?;
+    tells("VI_1", &["1", "2"])?;
+    // A group that comes is told to be what its member is.
+    we.reload(&(stays.clone() + &conf::sync_group("G1", &["VI_1"])))?;
+    wait::until("the group is told to be master", wait::LONG, || {
+        let of_group = |trap: &&Vec<String>| trap[0].contains(&format!("OID: {KEEPALIVED}.2.10.0.1"));
+        receiver.traps().iter().filter(of_group).any(|trap| value(trap, ".2.1.1.3") == "2")
+    })
+    .with_context(|| we.process().log())?;
     tells("VI_1", &["1", "2"])
 }
