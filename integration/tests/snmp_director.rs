@@ -102,6 +102,14 @@ fn servers_and_quorum_are_told_and_weights_are_set() -> Result<()> {
         shown(2).contains("INTEGER: 5") && shown(3).contains("INTEGER: 7")
     })
     .with_context(|| format!("{}{}", shown(2), shown(3)))?;
+    // Once it is up, it has the weight that was set meanwhile.
+    let _three = WebServer::of_two(&host, 3)?;
+    story.push("7F 00 00 03 is 1");
+    tells(&story)?;
+    wait::until("it serves with that weight", wait::LONG, || {
+        we.metric("keepwatch_real_server_weight", &["127.0.0.3:8080"]) == Some(7.0)
+    })
+    .with_context(|| we.process().log())?;
     // As with keepalived a reload brings back what is written, and is no news.
     we.process().signal(Signal::SIGHUP)?;
     wait::until("the weights are as written", wait::LONG, || {
@@ -110,9 +118,9 @@ fn servers_and_quorum_are_told_and_weights_are_set() -> Result<()> {
     .with_context(|| we.process().log())?;
     tells(&story)?;
 
-    // The one that is up, and then its virtual server.
+    // Those that are up, and then their virtual server.
     we.process().signal(Signal::SIGTERM)?;
-    story.extend(["7F 00 00 02 is 2", "quorum 3"]);
+    story.extend(["7F 00 00 02 is 2", "7F 00 00 03 is 2", "quorum 3"]);
     tells(&story)?;
     we.process_mut().wait(wait::LONG)?;
     Ok(())

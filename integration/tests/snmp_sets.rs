@@ -81,6 +81,16 @@ fn what_a_manager_sets_has_the_effect_that_it_has_on_keepalived() -> Result<()> 
             effective && is(rows, &format!(".{column}.{row}"), number)
         })?;
     }
+    // In words too.
+    for line in [
+        "(VI_4) base priority changed from 100 to 77 via SNMP.",
+        "(VI_4) Changing effective priority from 110 to 87",
+        "(VI_4) preemption disabled with SNMP",
+        "(VI_4) preemption enabled with SNMP",
+    ] {
+        we.wait_for_log(line)?;
+        it.process().wait_for_log(line, wait::LONG)?;
+    }
     Ok(())
 }
 

@@ -101,6 +101,10 @@ fn figures_of_each_kind_are_the_kernels_and_stay_with_their_server() -> Result<(
         let logs = || format!("{}\n{}", outcome.chapter(&format!("log of {who}")), outcome.output);
         let before = agree(&outcome, &format!("{who} at first"), &all).with_context(logs)?;
         ensure!(before.values().all(|figures| figures[0] > 0), "{who}: clients came: {before:?}");
+        // One that has left the table has no figures there; its virtual server has.
+        let fallen = of_snmp(&outcome.chapter(&format!("snmp, {who} after a fall")));
+        ensure!(fallen.get("1.1") == Some(&[0; 5]), "{who}: {fallen:?}\n{}", logs());
+        ensure!(fallen.get("1").is_some_and(|figures| figures[0] > 0), "{who}: {fallen:?}\n{}", logs());
         let after = agree(&outcome, &format!("{who} after a reload"), &rest).with_context(logs)?;
         for (_, name) in &rest[1..] {
             ensure!(before.get(*name) == after.get(*name), "{who}: {name}: {before:?}, then {after:?}");

@@ -40,7 +40,8 @@ while True:
         else:
             ready.accept()[0].close()
 P
-for web in web2 web3; do ip netns exec $web python3 /run/serve.py & done
+serve() { ip netns exec "$1" python3 /run/serve.py & }
+serve web3
 cat >/run/ask.py <<'P'
 import socket
 # Until there is an answer: the virtual servers may be new, and the real servers just about to listen.
@@ -77,23 +78,31 @@ table ip marks {
     }
 }
 N
-real() { # address, port
-    printf ' real_server 192.168.%s %s {\n  weight 1\n }\n' "$1" "$2"
+real() { # address, port, its checker
+    printf ' real_server 192.168.%s %s {\n  weight 1\n %s\n }\n' "$1" "$2" "${3:-}"
 }
 service() { # head, protocol; then its real servers from standard input
     printf 'virtual_server %s {\n lvs_sched rr\n lvs_method NAT\n protocol %s\n' "$1" "$2"
     cat
     printf '}\n'
 }
+CHECK='delay_loop 1
+  retry 1
+  delay_before_retry 1
+  TCP_CHECK {
+   connect_timeout 3
+  }'
 config() { # with what a reload takes away, or without
     printf 'global_defs {\n router_id R1\n enable_snmp_checker\n snmp_socket unix:/run/agentx.sock\n'
     printf ' snmp_vs_stats_update_interval 1\n snmp_rs_stats_update_interval 1\n}\n'
-    [ "$1" = all ] && real 2.2 80 | service '10.1.0.9 80' TCP
+    [ "$1" = all ] && real 2.2 80 "$CHECK" | service '10.1.0.9 80' TCP
     { [ "$1" = all ] && real 2.2 53; real 3.3 53; } | service '10.1.0.9 53' UDP
     { [ "$1" = all ] && real 2.2 0; real 3.3 0; } | service 'fwmark 7' TCP
 }
 walk() { snmpbulkwalk -On -m '' -v2c -c public -t 30 127.0.0.1:1161 .1.3.6.1.4.1.9586.100.5.3; }
 rows() { snmpwalk -On -m '' -v2c -c public -t 30 127.0.0.1:1161 .1.3.6.1.4.1.9586.100.5.3.3.1.20 | grep -c Gauge32; }
+status() { snmpget -Oqv -m '' -v2c -c public -t 30 127.0.0.1:1161 .1.3.6.1.4.1.9586.100.5.3.4.1.6.1.1; }
+until_status() { local tries; for tries in $(seq 60); do [ "$(status)" = "$1" ] && break; sleep 0.5; done; }
 until_rows() { local tries; for tries in $(seq 60); do [ "$(rows)" = "$1" ] && break; sleep 0.5; done; }
 # The kernel counts up to two seconds late, and figures may be as old as their interval.
 show() {
@@ -107,11 +116,18 @@ show() {
 play() { # who, program, further flags
     local flags="-n -l -G -D -C -f /run/servers.conf -p /run/$1.p -r /run/$1.r -c /run/$1.c $3"
     config all >/run/servers.conf
+    serve web2
+    local web2=$!
     "$2" $flags >/run/$1.log 2>&1 &
     local pid=$!
     until_rows 3
     ip netns exec client python3 /run/ask.py
     show "$1 at first"
+    # The one that is checked falls, and leaves the table.
+    kill $web2
+    wait $web2
+    until_status 2
+    show "$1 after a fall"
     config some >/run/servers.conf
     kill -HUP $pid
     until_rows 2

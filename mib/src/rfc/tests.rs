@@ -174,7 +174,10 @@ fn why_one_became_master() {
         };
         happen(&mut world, fact);
         change(&mut world, "VI_2", VrrpState::Backup, VrrpState::Master);
-        reasons(&world)[0].1.clone()
+        let reason = reasons(&world)[0].1.clone();
+        change(&mut world, "VI_2", VrrpState::Master, VrrpState::Backup);
+        assert_eq!(reasons(&world)[0].1, reason, "it is told as long as there is no other");
+        reason
     };
     assert_eq!(reasons(&world())[0].1, value::integer(0), "never");
     assert_eq!(reason(None, true), value::integer(3), "nobody was heard");
