@@ -1,6 +1,6 @@
 //! A shop's shelves as a table, below NET-SNMP-MIB's netSnmpPlaypen, through the snmpd of this host.
 //!
-//! `cargo run --example shop`, and then `snmpwalk -v2c -c public localhost 1.3.6.1.4.1.8072.9999.9999`.
+//! `cargo run --example shop [-- tcp:localhost:705]`; `snmpwalk -v2c -c public localhost 1.3.6.1.4.1.8072.9999.9999`.
 
 use std::sync::{Arc, RwLock};
 
@@ -12,14 +12,12 @@ struct Shop {
     name: String,
     shelves: Vec<(&'static str, u32)>,
 }
-
 impl Source for Shop {
     type State<'s> = &'s Shop;
     type Change = ();
 }
 
 struct Shelf;
-
 impl Rows for Shelf {
     type Source = Shop;
     type Index = [u32; 1];
@@ -46,14 +44,16 @@ const SHELVES: Table<Shelf> = Table {
 };
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() {
+async fn main() -> Result<(), address::AddressError> {
     let shop = Shop { name: "corner shop".into(), shelves: vec![("tea", 12), ("rice", 7)] };
+    let address = std::env::args().nth(1).map_or(Ok(Address::default()), |text| text.parse())?;
     let (shop, mib) = (Arc::new(RwLock::new(shop)), Mib::new(&ROOT, &[&SHOP, &SHELVES]));
     let settings = Settings::new("a shop", vec![Subtree { priority: 127, root: oid(&ROOT), range: None }]);
-    let (_handle, subagent) = Subagent::new(Address::default(), settings, move |answer| {
+    let (_handle, subagent) = Subagent::new(address, settings, move |answer| {
         if let Ok(shop) = shop.read() {
             answer(&mib.over(&shop));
         }
     });
     subagent.run(|change| println!("{change:?}")).await;
+    Ok(())
 }

@@ -105,6 +105,31 @@ pub fn impersonate(host: &Host, source: Ipv4Addr, count: u32, rate: u32) -> Resu
     Ok(())
 }
 
+/// Sends these messages from `host`, whose own address is `source`, to all routers, each with its hop limit: in order, and no
+/// faster than a receiver takes them.
+pub fn send(host: &Host, source: Ipv4Addr, messages: impl IntoIterator<Item = (u8, Vec<u8>)>) -> Result<()> {
+    let socket = host.inside(|| {
+        let socket =
+            Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(VRRP))).context("raw socket")?;
+        socket.set_multicast_if_v4(&source)?;
+        Ok(socket)
+    })?;
+    for (ttl, message) in messages {
+        socket.set_multicast_ttl_v4(ttl.into())?;
+        socket.send_to(&message, &SocketAddrV4::new(GROUP, 0).into())?;
+        sleep(Duration::from_millis(2));
+    }
+    Ok(())
+}
+
+/// A message of version 2 with its checksum, which covers nothing else (RFC 2338 5.3.8).
+pub fn sealed(mut message: Vec<u8>) -> Vec<u8> {
+    message[6..8].fill(0);
+    let sum = checksum(&message);
+    message[6..8].copy_from_slice(&sum.to_be_bytes());
+    message
+}
+
 /// A socket for whole packets, that leave by the interface with this address.
 fn forging(host: &Host, source: Ipv4Addr) -> Result<Socket> {
     host.inside(|| {

@@ -55,7 +55,7 @@ pub use peer::{aiosmtpd, dbus, frr, keepalived, keepwatchd, nginx, receiver, snm
 pub use process::Process;
 
 /// How much of something a test does: `few` in an ordinary run, `all` when `KEEPWATCH_FULL` is set, for the figures that
-/// take minutes.
+/// take minutes (`cargo nextest run --profile long`, which gives them the time).
 pub fn amount(few: u32, all: u32) -> u32 {
     if std::env::var_os("KEEPWATCH_FULL").is_some() { all } else { few }
 }

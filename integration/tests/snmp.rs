@@ -274,6 +274,32 @@ fn a_walk_shows_what_it_shows_of_keepalived() -> Result<()> {
     Ok(())
 }
 
+/// A router that speaks to peers has columns of its own, and others not.
+#[test]
+fn a_router_of_unicast_is_shown_as_keepalived_shows_it() -> Result<()> {
+    let (ours, theirs) = (lonely("snmp-unicast-ours")?, lonely("snmp-unicast-theirs")?);
+    let (our_snmpd, their_snmpd) = (Snmpd::start(&ours)?, Snmpd::start(&theirs)?);
+    let text = |snmpd: &Snmpd| {
+        let first = Instance::new("VI_1").unicast("10.78.0.1", "10.78.0.77");
+        let second = Instance::new("VI_2").vrid(52).vip("10.78.9.12").line("version 3").line("no_accept");
+        let third = Instance::new("VI_3").vrid(53).vip("10.78.9.13").line("version 3");
+        let third = third.unicast("10.78.0.1", "10.78.0.78");
+        let lines = format!("enable_snmp_vrrp\nenable_snmp_rfc\nsnmp_socket {}", socket(snmpd));
+        conf::global_defs(2, &lines) + &format!("{first}{second}{third}")
+    };
+    let we = Keepwatchd::on(&ours).config(text(&our_snmpd)).flag("--vrrp").start()?;
+    let _it = Keepalived::start(&theirs, &text(&their_snmpd), &[])?;
+    settled(&our_snmpd).with_context(|| we.process().log())?;
+    settled(&their_snmpd)?;
+    alike(&our_snmpd, &their_snmpd, &[]).with_context(|| we.process().log())?;
+    let rows = rows(&our_snmpd);
+    for column in [34, 35] {
+        let is_there = |row: u32| rows.contains_key(&format!(".2.3.1.{column}.{row}"));
+        ensure!(!is_there(1) && is_there(2) && !is_there(3), "column {column}: {rows:#?}");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_walk_over_agentx_by_tcp_shows_the_same() -> Result<()> {
     let two = Two::start("snmp-tcp", Snmpd::OVER_TCP, |_| Snmpd::TCP.to_owned())?;

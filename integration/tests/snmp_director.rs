@@ -102,6 +102,14 @@ fn servers_and_quorum_are_told_and_weights_are_set() -> Result<()> {
         shown(2).contains("INTEGER: 5") && shown(3).contains("INTEGER: 7")
     })
     .with_context(|| format!("{}{}", shown(2), shown(3)))?;
+    // Once it is up, it has the weight that was set meanwhile.
+    let _three = WebServer::of_two(&host, 3)?;
+    story.push("7F 00 00 03 is 1");
+    tells(&story)?;
+    wait::until("it serves with that weight", wait::LONG, || {
+        we.metric("keepwatch_real_server_weight", &["127.0.0.3:8080"]) == Some(7.0)
+    })
+    .with_context(|| we.process().log())?;
     // As with keepalived a reload brings back what is written, and is no news.
     we.process().signal(Signal::SIGHUP)?;
     wait::until("the weights are as written", wait::LONG, || {
@@ -110,9 +118,9 @@ fn servers_and_quorum_are_told_and_weights_are_set() -> Result<()> {
     .with_context(|| we.process().log())?;
     tells(&story)?;
 
-    // The one that is up, and then its virtual server.
+    // Those that are up, and then their virtual server.
     we.process().signal(Signal::SIGTERM)?;
-    story.extend(["7F 00 00 02 is 2", "quorum 3"]);
+    story.extend(["7F 00 00 02 is 2", "7F 00 00 03 is 2", "quorum 3"]);
     tells(&story)?;
     we.process_mut().wait(wait::LONG)?;
     Ok(())
@@ -327,5 +335,13 @@ fn a_virtual_router_that_a_reload_takes_away_is_told_as_of_keepalived() -> Resul
     // Another priority is no news of what stays.
     we.reload(&stays.replace("priority 100", "priority 120"))?;
     we.wait_for_log("120")?;
+    tells("VI_1", &["1", "2"])?;
+    // A group that comes is told to be what its member is.
+    we.reload(&(stays.clone() + &conf::sync_group("G1", &["VI_1"])))?;
+    wait::until("the group is told to be master", wait::LONG, || {
+        let of_group = |trap: &&Vec<String>| trap[0].contains(&format!("OID: {KEEPALIVED}.2.10.0.1"));
+        receiver.traps().iter().filter(of_group).any(|trap| value(trap, ".2.1.1.3") == "2")
+    })
+    .with_context(|| we.process().log())?;
     tells("VI_1", &["1", "2"])
 }

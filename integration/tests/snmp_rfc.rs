@@ -279,7 +279,8 @@ fn notifications_come_with_the_objects_and_in_the_order_that_keepalived_has() ->
 
 #[test]
 fn what_a_manager_sets_acts_and_is_refused_whole_and_is_gone_after_a_reload() -> Result<()> {
-    let host = lonely("rfc-sets")?;
+    let (lan, mut hosts) = Lab::new("rfc-sets")?.routers(1)?;
+    let (wire, host) = (lan.capture()?, hosts.remove(0));
     let snmpd = Snmpd::start_with(&host, Snmpd::WRITABLE)?;
     let text = routers(snmpd.socket(), "enable_snmp_vrrp");
     let we = Keepwatchd::on(&host).config(text).flag("--vrrp").start()?;
@@ -297,6 +298,11 @@ fn what_a_manager_sets_acts_and_is_refused_whole_and_is_gone_after_a_reload() ->
     shows(&base, 77)?;
     shows(&effective, 77)?;
     we.wait_for_log("(VI_1) base priority changed from 100 to 77 via SNMP. (SNMP SET from unix:")?;
+    wait::until("the next advert has it", wait::LONG, || {
+        let adverts = wire.adverts_from("10.78.0.1");
+        let of_first = adverts.iter().filter(|(_, advert)| advert.vrid == 51 && advert.priority > 0);
+        of_first.last().is_some_and(|(_, advert)| advert.priority == 77)
+    })?;
     ensure!(snmpd.set(&[&preempt, "i", "2"])?.contains("INTEGER: 2"));
     shows(&preempt, 2)?;
     we.wait_for_log("(VI_1) preemption disabled with SNMP")?;

@@ -1,5 +1,5 @@
 //! What a manager sets has the same effect on keepwatchd and on Debian's keepalived: both are asked for the same, one after
-//! the other, and show the same then.
+//! the other, and show the same then. And what can't be set, over AgentX by TCP.
 
 use std::collections::BTreeMap;
 
@@ -81,5 +81,94 @@ fn what_a_manager_sets_has_the_effect_that_it_has_on_keepalived() -> Result<()> 
             effective && is(rows, &format!(".{column}.{row}"), number)
         })?;
     }
+    // In words too.
+    for line in [
+        "(VI_4) base priority changed from 100 to 77 via SNMP.",
+        "(VI_4) Changing effective priority from 110 to 87",
+        "(VI_4) preemption disabled with SNMP",
+        "(VI_4) preemption enabled with SNMP",
+    ] {
+        we.wait_for_log(line)?;
+        it.process().wait_for_log(line, wait::LONG)?;
+    }
+    Ok(())
+}
+
+/// How snmpset is told the type and the value that a walk shows; none of what it can't write.
+fn written(shown: &str) -> Option<(&'static str, String)> {
+    let (kind, value) = shown.split_once(": ").unwrap_or(("STRING", "x"));
+    let letter = match kind {
+        "INTEGER" => "i",
+        "Gauge32" | "Unsigned32" => "u",
+        "STRING" => "s",
+        "Hex-STRING" => "x",
+        "IpAddress" => "a",
+        "Timeticks" => "t",
+        "OID" => "o",
+        // snmpset has no letters for counters.
+        _ => return None,
+    };
+    let value = value.trim().trim_matches('"');
+    // Timeticks stand in brackets before the words.
+    let value =
+        value.strip_prefix('(').and_then(|rest| rest.split_once(')')).map_or(value, |(ticks, _)| ticks);
+    Some((letter, if value.is_empty() { "x".to_owned() } else { value.to_owned() }))
+}
+
+#[test]
+fn sets_over_agentx_by_tcp_act_and_all_else_is_refused() -> Result<()> {
+    const ROOT: &str = ".1.3.6.1.4.1.9586.100.5";
+    let host = lonely("sets-tcp")?;
+    let snmpd = Snmpd::start_with(&host, &format!("{}\n{}", Snmpd::OVER_TCP, Snmpd::WRITABLE))?;
+    let lines = "enable_snmp_vrrp\nenable_snmp_checker\nenable_snmp_rfc\nsnmp_socket";
+    let text = conf::global_defs(2, &format!("{lines} {}", Snmpd::TCP))
+        + conf::TWO_SERVERS
+        + &Instance::new("VI_1").vip("10.78.9.51").to_string();
+    let we = Keepwatchd::on(&host).config(text).flags(&["--dataplane", "memory"]).start()?;
+    let (priority, weight) = (format!("{ROOT}.2.3.1.7.1"), format!("{ROOT}.3.4.1.7.1.2"));
+    let shows = |name: &str, number: i32| {
+        wait::until(&format!("{name} is {number}"), wait::LONG, || {
+            snmpd.get(name).is_ok_and(|line| line.trim().ends_with(&format!("INTEGER: {number}")))
+        })
+        .with_context(|| we.process().log())
+    };
+    shows(&priority, 100)?;
+    shows(&weight, 1)?;
+    // Both in one request, and then nothing of one that is partly wrong.
+    let said = snmpd.set(&[&priority, "i", "77", &weight, "i", "5"])?;
+    ensure!(said.contains("INTEGER: 77") && said.contains("INTEGER: 5"), "{said}");
+    shows(&priority, 77)?;
+    shows(&weight, 5)?;
+    let log = we.process().log();
+    ensure!(log.contains("SNMP SET from tcp:127.0.0.1:1705"), "{log}");
+    let said = snmpd.set(&[&weight, "i", "6", &priority, "i", "256"])?;
+    ensure!(said.contains("wrongValue"), "{said}");
+    shows(&weight, 5)?;
+    // As it is: no news.
+    let lines = |what: &str| we.process().log().matches(what).count();
+    let told = lines("Changing weight");
+    ensure!(told == 1, "{}", we.process().log());
+    snmpd.set(&[&weight, "i", "5"])?;
+    snmpd.set(&[&weight, "i", "9"])?;
+    shows(&weight, 9)?;
+    we.wait_for_log("Changing weight from 5 to 9")?;
+    ensure!(lines("Changing weight") == 2, "{}", we.process().log());
+
+    // Nothing else: the general part, virtual servers, both modules of the RFCs.
+    let (mut asked, mut wrong) = (0, Vec::new());
+    for root in
+        [format!("{ROOT}.1"), format!("{ROOT}.3.3"), ".1.3.6.1.2.1.68".into(), ".1.3.6.1.2.1.207".into()]
+    {
+        for (name, value) in snmpd::rows(&snmpd.walk(&root)?, "") {
+            let Some((letter, value)) = written(&value) else { continue };
+            let said = snmpd.set(&[&name, letter, &value])?;
+            asked += 1;
+            if !said.contains("notWritable") {
+                wrong.push(format!("{name} {letter} {value}: {said}"));
+            }
+        }
+    }
+    ensure!(wrong.is_empty(), "{wrong:#?}");
+    ensure!(asked > 100, "only {asked} objects");
     Ok(())
 }

@@ -169,7 +169,7 @@ async fn serve(
     // When it is done, its handle is gone, and that ends the session in good order.
     let feed = async move {
         let handle = handle;
-        let mut outbox = Outbox::new(traps, reader);
+        let mut outbox = Outbox::new(traps, wanted.parts, reader);
         let mut watching = true;
         loop {
             tokio::select! {
@@ -220,30 +220,29 @@ async fn room<'a>(handle: &'a Handle, served: &mut watch::Receiver<bool>) -> Opt
 struct Outbox {
     waiting: VecDeque<Vec<VarBind>>,
     order: Order,
-    routers: traps::Routers,
+    /// What is known of those that are told of, if any are.
+    known: traps::Known,
     /// What is counted of them, if any are sent.
     counted: Option<Arc<DeliveryCounters>>,
 }
 
 impl Outbox {
-    fn new(counted: Option<Arc<DeliveryCounters>>, reader: &Reader) -> Self {
-        let routers = match &counted {
-            Some(_) => traps::Routers::of(&reader.world()),
-            None => traps::Routers::default(),
+    fn new(counted: Option<Arc<DeliveryCounters>>, parts: Parts, reader: &Reader) -> Self {
+        let known = match &counted {
+            Some(_) => traps::Known::of(&reader.world(), parts),
+            None => traps::Known::default(),
         };
-        Self { waiting: VecDeque::new(), order: Order::default(), routers, counted }
+        Self { waiting: VecDeque::new(), order: Order::default(), known, counted }
     }
 
-    /// Makes the notifications of an event, as the world is now. A session takes them as fast as the master does: of
+    /// Makes the notifications of an event. A session takes them as fast as the master does: of
     /// too many the oldest are lost.
     fn note(&mut self, event: &Event, parts: Parts, reader: &Reader) {
         let Some(counted) = &self.counted else { return };
         let world = reader.world();
         self.order.follow(&world);
         let view = View { world: &world, counters: reader.counters(), order: &self.order };
-        let notifications = traps::notifications(event, view, parts, &self.routers);
-        self.routers.follow(event);
-        for binds in notifications {
+        for binds in self.known.notifications(event, view, parts) {
             if self.waiting.len() >= WAITING {
                 self.waiting.pop_front();
                 counted.lost.inc();

@@ -4,16 +4,19 @@
 //! time and number last, or nothing where no MIB has a notification for it. As in keepalived's, the names of KEEPALIVED-MIB's
 //! objects stand without the row's index, so that what people have built on those goes on working.
 
+mod servers;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use keepwatch_bus::fact::{AdvertError, ServiceFact, VrrpFact};
-use keepwatch_bus::subject::{Name, Protocol, RealKey, ServiceKey, VrrpState};
+use keepwatch_bus::fact::{AdvertError, DaemonFact, ServiceFact, VrrpFact};
+use keepwatch_bus::subject::{Protocol, ServiceKey, VrrpState};
 use keepwatch_bus::world::Instance;
 use keepwatch_bus::{Event, Fact, World};
+use keepwatch_model::VirtualServerKey;
 use snmp_agentx::{Column, Rows, Table, VarBind, oid, value};
 
-use crate::cells::{Cell, integer, text, truth};
+use crate::cells::{Cell, integer, text};
 use crate::keepalived::{Parts, ROOT, told};
 use crate::rfc::{self, v2, v3};
 use crate::source::View;
@@ -29,34 +32,50 @@ const CHECK_TRAPS: [u32; 3] = [3, 5, 0];
 const EVENT_TIME: [u32; 4] = [100, 1, 2, 0];
 const EVENT_ID: [u32; 4] = [100, 1, 1, 0];
 
-/// The virtual routers that there are, with the states that they begin in, as the events tell: of one that a reload has taken
-/// away the world may know no more when its last change of state is told.
+/// What the events have told so far of virtual routers and virtual servers. The world that all read may be ahead of the
+/// event that is told, and knows no more of what a reload has taken away.
 #[derive(Debug, Default)]
-pub struct Routers(HashMap<Name, VrrpState>);
+pub struct Known {
+    world: World,
+    /// Of the entries of a virtual server group the first one told, which stands for all of them.
+    groups: HashMap<VirtualServerKey, ServiceKey>,
+}
 
-impl Routers {
-    /// Those of this world.
-    pub fn of(world: &World) -> Self {
-        let instances = world.instances.values();
-        Self(instances.map(|instance| (instance.name.clone(), initial(&instance.settings))).collect())
+impl Known {
+    /// What this world knows of these parts.
+    pub fn of(world: &World, parts: Parts) -> Self {
+        let services = if parts.checker { world.services.clone() } else { Default::default() };
+        let mut groups = HashMap::new();
+        for service in services.values().filter(|service| service.settings.group().is_some()) {
+            groups.entry(service.settings.key.clone()).or_insert(service.key);
+        }
+        let (instances, stopping) = (world.instances.clone(), world.stopping);
+        Self { world: World { services, instances, stopping, ..World::default() }, groups }
     }
 
-    /// As they are after this event. To be told of each after its [`notifications`].
-    pub fn follow(&mut self, event: &Event) {
-        match &event.fact {
-            Fact::Vrrp(VrrpFact::InstanceConfigured { instance, settings }) => {
-                self.0.insert(instance.clone(), initial(settings));
-            }
-            Fact::Vrrp(VrrpFact::InstanceUnconfigured { instance }) => {
-                self.0.remove(instance);
-            }
-            Fact::Vrrp(VrrpFact::InstanceRenamed { instance, from }) => {
-                if let Some(initial) = self.0.remove(from) {
-                    self.0.insert(instance.clone(), initial);
+    /// The notifications for an event, in the order in which they are to be sent: of the parts that are served. To be called
+    /// for each event that is of [`concern`], in order.
+    pub fn notifications(&mut self, event: &Event, view: View<'_>, parts: Parts) -> Vec<Vec<VarBind>> {
+        let mut all = match &event.fact {
+            Fact::Service(fact) if parts.checker => self.of_service(event, fact, view),
+            Fact::Service(_) => Vec::new(),
+            fact => {
+                self.world.apply(event);
+                match fact {
+                    Fact::Vrrp(fact) => of_vrrp(fact, view, parts, &self.world),
+                    _ => Vec::new(),
                 }
             }
-            _ => {}
+        };
+        for binds in &mut all {
+            // As text: a Counter64 would keep the whole notification from managers of SNMPv1, and DateAndTime has but
+            // tenths of a second.
+            for (name, text) in [(EVENT_TIME, event.at.to_string()), (EVENT_ID, event.id.0.to_string())] {
+                let name = oid(&[ROOT.as_slice(), &name].concat());
+                binds.push(VarBind { name, value: value::text(&text) });
+            }
         }
+        all
     }
 }
 
@@ -75,50 +94,32 @@ pub fn concern(fact: &Fact) -> bool {
                 | VrrpFact::InstanceConfigured { .. }
                 | VrrpFact::InstanceUnconfigured { .. }
                 | VrrpFact::InstanceRenamed { .. }
-        ) | Fact::Service(
-            ServiceFact::RealServerUp { .. }
-                | ServiceFact::RealServerDown { .. }
-                | ServiceFact::QuorumGained { .. }
-                | ServiceFact::QuorumLost { .. }
-                | ServiceFact::VirtualServerRemoved { .. }
-        )
+        ) | Fact::Daemon(DaemonFact::DaemonStopping { .. })
+            | Fact::Service(
+                ServiceFact::VirtualServerConfigured { .. }
+                    | ServiceFact::VirtualServerUnconfigured { .. }
+                    | ServiceFact::RealServerConfigured { .. }
+                    | ServiceFact::RealServerUnconfigured { .. }
+                    | ServiceFact::RealServerUp { .. }
+                    | ServiceFact::RealServerDown { .. }
+                    | ServiceFact::QuorumGained { .. }
+                    | ServiceFact::QuorumLost { .. }
+                    | ServiceFact::QuorumAwaited { .. }
+                    | ServiceFact::VirtualServerRemoved { .. }
+            )
     )
 }
 
-/// The notifications for an event, in the order in which they are to be sent: of the parts that are served.
-pub fn notifications(event: &Event, view: View<'_>, parts: Parts, routers: &Routers) -> Vec<Vec<VarBind>> {
-    let mut all = match &event.fact {
-        Fact::Vrrp(fact) => of_vrrp(fact, view, parts, routers),
-        Fact::Service(fact) if parts.checker => of_service(fact, view),
-        Fact::Daemon(_)
-        | Fact::Link(_)
-        | Fact::Track(_)
-        | Fact::Service(_)
-        | Fact::Ipvs(_)
-        | Fact::Consumer(_)
-        | Fact::Routing(_) => Vec::new(),
-    };
-    for binds in &mut all {
-        // As text: a Counter64 would keep the whole notification from managers of SNMPv1, and DateAndTime has but tenths of
-        // a second.
-        for (name, text) in [(EVENT_TIME, event.at.to_string()), (EVENT_ID, event.id.0.to_string())] {
-            let name = oid(&[ROOT.as_slice(), &name].concat());
-            binds.push(VarBind { name, value: value::text(&text) });
-        }
-    }
-    all
-}
-
-fn of_vrrp(fact: &VrrpFact, view: View<'_>, parts: Parts, routers: &Routers) -> Vec<Vec<VarBind>> {
+fn of_vrrp(fact: &VrrpFact, view: View<'_>, parts: Parts, known: &World) -> Vec<Vec<VarBind>> {
     match fact {
         VrrpFact::StateChanged { instance, to, .. } => {
             let found = view.world.instances.get(instance);
-            let begins = found.map(|found| initial(&found.settings)).or(routers.0.get(instance).copied());
+            let begins = known.instances.get(instance).or(found).map(|found| initial(&found.settings));
             let mut all = Vec::new();
             if let Some(begins) = begins.filter(|_| parts.vrrp) {
                 let mut trap = Trap::new(&ROOT, &VRRP_TRAPS, 2);
                 trap.put(&told::INSTANCES, &told::NAME, text(instance));
-                trap.put(&told::INSTANCES, &told::STATE, state(*to, view));
+                trap.put(&told::INSTANCES, &told::STATE, state(*to, known));
                 trap.put(&told::INSTANCES, &told::INITIAL_STATE, integer(begins.number()));
                 all.push(trap.finish(view));
             }
@@ -130,7 +131,7 @@ fn of_vrrp(fact: &VrrpFact, view: View<'_>, parts: Parts, routers: &Routers) -> 
         VrrpFact::GroupStateChanged { group, to, .. } if parts.vrrp => {
             let mut trap = Trap::new(&ROOT, &VRRP_TRAPS, 1);
             trap.put(&told::GROUPS, &told::GROUP_NAME, text(group));
-            trap.put(&told::GROUPS, &told::GROUP_STATE, state(*to, view));
+            trap.put(&told::GROUPS, &told::GROUP_STATE, state(*to, known));
             vec![trap.finish(view)]
         }
         VrrpFact::AdvertRejected { instance, address, error, .. } => {
@@ -189,68 +190,14 @@ fn refused(
     Some(trap.0)
 }
 
-fn of_service(fact: &ServiceFact, view: View<'_>) -> Vec<Vec<VarBind>> {
-    let found = match fact {
-        ServiceFact::RealServerUp { real } => real_server(view, real, true),
-        ServiceFact::RealServerDown { real } => real_server(view, real, false),
-        ServiceFact::QuorumGained { service, .. } => quorum(view, service, true),
-        ServiceFact::QuorumLost { service, .. } => quorum(view, service, false),
-        ServiceFact::VirtualServerRemoved { service } if view.world.stopping => {
-            return shutdown(view, service);
-        }
-        _ => None,
-    };
-    found.into_iter().collect()
-}
-
-/// While the daemon stops: those that were up are not any more, and the virtual server is gone. Of a group, told once.
-fn shutdown(view: View<'_>, key: &ServiceKey) -> Vec<Vec<VarBind>> {
-    let Some(service) = view.world.services.get(key) else { return Vec::new() };
-    let first = view.world.services.from_position(service.settings.position);
-    if first.is_none_or(|first| first.key != *key) {
-        return Vec::new();
-    }
-    let up = service.reals.values().filter(|real| real.up).map(|real| real.address);
-    let down = up.filter_map(|real| real_server(view, &RealKey { service: *key, real }, false));
-    down.chain(quorum(view, key, false)).collect()
-}
-
 /// VrrpState of a notification. What is back to its beginning has shut down(5) while the daemon stops; otherwise a reload
 /// takes it away, which keepalived calls fault(3).
-fn state(state: VrrpState, view: View<'_>) -> Cell {
+fn state(state: VrrpState, known: &World) -> Cell {
     match state {
-        VrrpState::Init if view.world.stopping => integer(5),
+        VrrpState::Init if known.stopping => integer(5),
         VrrpState::Init => integer(VrrpState::Fault.number()),
         VrrpState::Backup | VrrpState::Master | VrrpState::Fault => integer(state.number()),
     }
-}
-
-/// realServerStateChange.
-fn real_server(view: View<'_>, key: &RealKey, up: bool) -> Option<Vec<VarBind>> {
-    let service = told::ServiceRow { view, service: view.world.services.get(&key.service)? };
-    let real = service.service.reals.get(&key.real)?;
-    let row = told::RealRow { view, service: service.service, address: real.address, server: Some(real) };
-    let mut trap = Trap::new(&ROOT, &CHECK_TRAPS, 1);
-    for column in [&told::REAL_ADDRESS_TYPE, &told::REAL_ADDRESS, &told::REAL_PORT] {
-        trap.cell(&told::REALS, column, &row);
-    }
-    trap.put(&told::REALS, &told::REAL_STATUS, truth(up));
-    trap.service(&service);
-    trap.reals(&service);
-    Some(trap.finish(view))
-}
-
-/// virtualServerQuorumStateChange.
-fn quorum(view: View<'_>, key: &ServiceKey, met: bool) -> Option<Vec<VarBind>> {
-    let service = told::ServiceRow { view, service: view.world.services.get(key)? };
-    let mut trap = Trap::new(&ROOT, &CHECK_TRAPS, 2);
-    trap.service(&service);
-    // met(1), lost(2), shutdown(3).
-    let status = if view.world.stopping { integer(3) } else { truth(met) };
-    trap.put(&told::SERVICES, &told::QUORUM_STATUS, status);
-    trap.cell(&told::SERVICES, &told::QUORUM, &service);
-    trap.reals(&service);
-    Some(trap.finish(view))
 }
 
 struct Trap(Vec<VarBind>);

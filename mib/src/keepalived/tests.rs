@@ -388,7 +388,7 @@ fn notifications_carry_what_the_mib_lists() {
     let notification = |event: &Event, world: &World, parts| {
         let order = Order::of(world);
         let view = View { world, counters: &counters, order: &order };
-        traps::notifications(event, view, parts, &traps::Routers::default()).into_iter().next()
+        traps::Known::of(world, parts).notifications(event, view, parts).into_iter().next()
     };
     let names = |event: &Event, world: &World| -> Vec<String> {
         let binds = notification(event, world, ALL).unwrap();
@@ -427,23 +427,4 @@ fn notifications_carry_what_the_mib_lists() {
     let binds = notification(&event, &world, ALL).unwrap();
     assert_eq!(binds[0].value, value::object(oid(&below(&[3, 5, 0, 2]))));
     assert!(binds.iter().any(|b| b.name == oid(&below(&[3, 3, 1, 23])) && b.value == value::integer(2)));
-
-    // A reload that takes it away is what somebody wanted, and no trouble.
-    let mut without = world.clone();
-    let event = happen(&mut without, ServiceFact::VirtualServerUnconfigured { service: VIRTUAL });
-    assert_eq!(notification(&event, &without, ALL), None);
-    let event = happen(&mut without, ServiceFact::VirtualServerRemoved { service: VIRTUAL });
-    assert_eq!(notification(&event, &without, ALL), None);
-
-    // The stop: who was up, and then the virtual server.
-    let mut stopping = world.clone();
-    happen(&mut stopping, DaemonFact::DaemonStopping { reason: "SIGTERM".into() });
-    let event = happen(&mut stopping, ServiceFact::VirtualServerRemoved { service: VIRTUAL });
-    let order = Order::of(&stopping);
-    let view = View { world: &stopping, counters: &counters, order: &order };
-    let all = traps::notifications(&event, view, ALL, &traps::Routers::default());
-    let which: Vec<_> = all.iter().map(|binds| binds[0].value.clone()).collect();
-    let of = |number| value::object(oid(&below(&[3, 5, 0, number])));
-    assert_eq!(which, [of(1), of(2)], "10.0.0.1 was down, 10.0.0.2 up");
-    assert!(all[1].iter().any(|b| b.name == oid(&below(&[3, 3, 1, 23])) && b.value == value::integer(3)));
 }

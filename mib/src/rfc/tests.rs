@@ -174,7 +174,10 @@ fn why_one_became_master() {
         };
         happen(&mut world, fact);
         change(&mut world, "VI_2", VrrpState::Backup, VrrpState::Master);
-        reasons(&world)[0].1.clone()
+        let reason = reasons(&world)[0].1.clone();
+        change(&mut world, "VI_2", VrrpState::Master, VrrpState::Backup);
+        assert_eq!(reasons(&world)[0].1, reason, "it is told as long as there is no other");
+        reason
     };
     assert_eq!(reasons(&world())[0].1, value::integer(0), "never");
     assert_eq!(reason(None, true), value::integer(3), "nobody was heard");
@@ -188,7 +191,7 @@ fn why_one_became_master() {
 fn told(event: &Event, world: &World) -> Vec<Vec<String>> {
     let (counters, order) = (Counters::default(), Order::of(world));
     let view = View { world, counters: &counters, order: &order };
-    let all = traps::notifications(event, view, PARTS, &traps::Routers::default());
+    let all = traps::Known::of(world, PARTS).notifications(event, view, PARTS);
     let name = |bind: &snmp_agentx::VarBind| bind.name.to_string().replace("1.3.6.1.2.1.", "");
     all.iter().map(|binds| binds[1..binds.len() - 2].iter().map(name).collect()).collect()
 }

@@ -1,0 +1,144 @@
+//! Notifications of real servers and of quorums.
+
+use keepwatch_bus::fact::ServiceFact;
+use keepwatch_bus::subject::{RealKey, ServiceKey};
+use keepwatch_bus::{Event, World};
+use snmp_agentx::VarBind;
+
+use super::{CHECK_TRAPS, Known, Trap};
+use crate::cells::{integer, truth};
+use crate::keepalived::{ROOT, told};
+use crate::source::View;
+
+/// virtualServerQuorumStatus.
+const MET: i32 = 1;
+const LOST: i32 = 2;
+const SHUTDOWN: i32 = 3;
+
+impl Known {
+    /// Takes the fact in, and tells what follows from it.
+    pub(super) fn of_service(
+        &mut self,
+        event: &Event,
+        fact: &ServiceFact,
+        view: View<'_>,
+    ) -> Vec<Vec<VarBind>> {
+        match fact {
+            // What of it is up goes down, as in keepalived: who has acted on that it is up must hear that it is gone.
+            ServiceFact::RealServerUnconfigured { real } => {
+                let told = self.falls(event, *real, view).into_iter().collect();
+                self.world.apply(event);
+                told
+            }
+            ServiceFact::VirtualServerUnconfigured { service } => {
+                let told = self.leaves(event, service, LOST, view);
+                self.forget(event, service);
+                told
+            }
+            ServiceFact::VirtualServerRemoved { .. } if self.world.stopping => self.stops(event, view),
+            _ => {
+                self.world.apply(event);
+                self.changed(fact, view).into_iter().collect()
+            }
+        }
+    }
+
+    fn changed(&mut self, fact: &ServiceFact, view: View<'_>) -> Option<Vec<VarBind>> {
+        match fact {
+            ServiceFact::VirtualServerConfigured { service, settings } => {
+                self.groups.retain(|key, first| first != service || *key == settings.key);
+                if settings.group().is_some() {
+                    self.groups.entry(settings.key.clone()).or_insert(*service);
+                }
+                None
+            }
+            ServiceFact::RealServerUp { real } if self.stands_for_all(&real.service) => {
+                real_server(&self.world, view, real, true)
+            }
+            ServiceFact::RealServerDown { real } if self.stands_for_all(&real.service) => {
+                real_server(&self.world, view, real, false)
+            }
+            ServiceFact::QuorumGained { service, .. } if self.stands_for_all(service) => {
+                quorum(&self.world, view, service, MET)
+            }
+            ServiceFact::QuorumLost { service, .. } if self.stands_for_all(service) => {
+                let status = if self.world.stopping { SHUTDOWN } else { LOST };
+                quorum(&self.world, view, service, status)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it is told of this entry: of a virtual server group one stands for all.
+    fn stands_for_all(&self, key: &ServiceKey) -> bool {
+        let Some(service) = self.world.services.get(key) else { return false };
+        service.settings.group().is_none() || self.groups.get(&service.settings.key) == Some(key)
+    }
+
+    /// A real server that is up goes down with this event, and is told so.
+    fn falls(&mut self, event: &Event, key: RealKey, view: View<'_>) -> Option<Vec<VarBind>> {
+        let service = self.world.services.get(&key.service)?;
+        if !service.reals.get(&key.real)?.up {
+            return None;
+        }
+        let fact = ServiceFact::RealServerDown { real: key }.into();
+        self.world.apply(&Event { fact, ..event.clone() });
+        real_server(&self.world, view, &key, false).filter(|_| self.stands_for_all(&key.service))
+    }
+
+    /// A virtual server goes: its real servers one after the other, and then its quorum: if it has that, or at the end.
+    fn leaves(&mut self, event: &Event, key: &ServiceKey, status: i32, view: View<'_>) -> Vec<Vec<VarBind>> {
+        let Some(service) = self.world.services.get(key).filter(|_| self.stands_for_all(key)) else {
+            return Vec::new();
+        };
+        let is_told = service.quorum || status == SHUTDOWN;
+        let reals: Vec<_> = service.reals.values().map(|real| real.address).collect();
+        let falls = |real| self.falls(event, RealKey { service: *key, real }, view);
+        let mut told: Vec<_> = reals.into_iter().filter_map(falls).collect();
+        told.extend(quorum(&self.world, view, key, status).filter(|_| is_told));
+        told
+    }
+
+    /// With the first that is gone at a stop all are told of, in the order of the configuration.
+    fn stops(&mut self, event: &Event, view: View<'_>) -> Vec<Vec<VarBind>> {
+        let all: Vec<_> = self.world.services.values().map(|service| service.key).collect();
+        let told = all.iter().flat_map(|key| self.leaves(event, key, SHUTDOWN, view)).collect();
+        self.world.services = Default::default();
+        told
+    }
+
+    fn forget(&mut self, event: &Event, key: &ServiceKey) {
+        if self.stands_for_all(key)
+            && let Some(service) = self.world.services.get(key)
+        {
+            self.groups.remove(&service.settings.key);
+        }
+        self.world.apply(event);
+    }
+}
+
+/// realServerStateChange.
+fn real_server(known: &World, view: View<'_>, key: &RealKey, up: bool) -> Option<Vec<VarBind>> {
+    let service = told::ServiceRow { view, service: known.services.get(&key.service)? };
+    let real = service.service.reals.get(&key.real)?;
+    let row = told::RealRow { view, service: service.service, address: real.address, server: Some(real) };
+    let mut trap = Trap::new(&ROOT, &CHECK_TRAPS, 1);
+    for column in [&told::REAL_ADDRESS_TYPE, &told::REAL_ADDRESS, &told::REAL_PORT] {
+        trap.cell(&told::REALS, column, &row);
+    }
+    trap.put(&told::REALS, &told::REAL_STATUS, truth(up));
+    trap.service(&service);
+    trap.reals(&service);
+    Some(trap.finish(view))
+}
+
+/// virtualServerQuorumStateChange.
+fn quorum(known: &World, view: View<'_>, key: &ServiceKey, status: i32) -> Option<Vec<VarBind>> {
+    let service = told::ServiceRow { view, service: known.services.get(key)? };
+    let mut trap = Trap::new(&ROOT, &CHECK_TRAPS, 2);
+    trap.service(&service);
+    trap.put(&told::SERVICES, &told::QUORUM_STATUS, integer(status));
+    trap.cell(&told::SERVICES, &told::QUORUM, &service);
+    trap.reals(&service);
+    Some(trap.finish(view))
+}
