@@ -70,11 +70,14 @@ fn an_answer_is_judged_by_its_content_and_not_by_how_the_connection_ends() -> Re
     let host = lab.host("director")?;
     // The framing of chunks is digested too, as keepalived does.
     let chunked = "db124d76e8657ebd0cc33504f58a5de7";
-    let servers: [(cells::Act, &str); 4] = [
+    let servers: [(cells::Act, &str); 7] = [
         (answers::length_and_open, HELLO),
         (answers::chunks_and_open, chunked),
         (answers::page_and_reset, HELLO),
         (answers::sloppy, HELLO),
+        (answers::cut_body, HELLO),
+        (answers::more_than_announced, HELLO),
+        (answers::in_time_by_parts, HELLO),
     ];
     let mut running = Vec::new();
     let mut reals = String::new();

@@ -325,6 +325,53 @@ fn interfaces_are_followed_from_their_birth_to_their_end() -> Result<()> {
     })
 }
 
+/// Of an address that comes and goes while nobody reads, the coming waits in the queue and the going is lost.
+#[test]
+fn what_was_lost_is_made_up_for_by_what_is_there_and_not_by_what_waits_in_the_queue() -> Result<()> {
+    const FLOOD: u32 = 3000;
+    let lab = Lab::new("overflow")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    hosts[0].inside(|| {
+        let (mut monitor, mut table) = table()?;
+        monitor.set_receive_buffer(8192, false)?;
+        let link = index(&table, "eth0")?;
+        let mut socket = AddressSocket::open()?;
+        let mut change = |operation, range: std::ops::Range<u32>| -> Result<()> {
+            for i in range {
+                let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 79, 0, 0)) + i);
+                socket.request(operation, link, AddressSpec::new(address.into(), 32), i);
+            }
+            wait::until("every request is answered", wait::LONG, || {
+                socket.work(64, |_| {});
+                socket.is_idle()
+            })
+        };
+        change(AddressOperation::Add, 0..FLOOD)?;
+        change(AddressOperation::Remove, 0..FLOOD - 1)?;
+        let lost = |monitor: &mut Monitor| {
+            let polled = monitor.poll(64, |_| {});
+            polled.err().and_then(|error| error.errno()) == Some(nix::errno::Errno::ENOBUFS)
+        };
+        ensure!(lost(&mut monitor) && lost(&mut monitor), "it is said until it is made up for");
+        let mut dump = Vec::new();
+        monitor.dump(|notification| dump.push(notification))?;
+        table.replace(dump, |_| {});
+        ensure!(!lost(&mut monitor), "it is still said");
+        let ours = |table: &LinkTable| -> Vec<IpAddr> {
+            let here = table.by_name("eth0").into_iter().flat_map(|link| &link.addresses);
+            here.filter(|a| a.protocol == PROTOCOL_KEEPALIVED).map(|a| a.address).collect()
+        };
+        let last = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 79, 0, 0)) + FLOOD - 1);
+        ensure!(ours(&table) == [IpAddr::from(last)], "{:?}", ours(&table));
+        // What comes later is told as ever.
+        change(AddressOperation::Remove, FLOOD - 1..FLOOD)?;
+        wait::until("the last one has gone", wait::LONG, || {
+            let _ = monitor.poll(64, |notification| table.apply(notification, |_| {}));
+            ours(&table).is_empty()
+        })
+    })
+}
+
 #[test]
 fn the_group_can_be_joined_twice_and_a_missing_interface_is_an_error() -> Result<()> {
     let lab = Lab::new("join")?;

@@ -126,6 +126,37 @@ fn an_interface_without_an_address_to_speak_from_is_a_fault() -> Result<()> {
     becomes_master(&wire, &hosts[0], "10.78.0.7", VIP)
 }
 
+/// The kernel takes an address of the same network along with the one before it (`promote_secondaries` 0).
+#[test]
+fn an_address_that_goes_with_the_primary_one_of_its_network_is_put_back() -> Result<()> {
+    let lab = Lab::new("secondary")?;
+    let (lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    let wire = lan.capture()?;
+    let config = instance("VI_1", 51, 100, &format!("{VIP}/16"), "");
+    let daemon = start(host, config)?;
+    becomes_master(&wire, host, "10.78.0.1", VIP)?;
+    let shown = || host.run("ip", &["-o", "addr", "show", "dev", "eth0"]).unwrap_or_default();
+    ensure!(shown().lines().any(|line| line.contains(VIP) && line.contains("secondary")), "{}", shown());
+    // Nothing is left to speak from: a fault; and everything is as before when there is.
+    host.remove_address("10.78.0.1")?;
+    daemon.wait_for_log("(VI_1) Entering FAULT STATE")?;
+    wait::until("it is gone", wait::LONG, || !host.has("eth0", VIP))?;
+    host.address("eth0", "10.78.0.1/16")?;
+    becomes_master(&wire, host, "10.78.0.1", VIP)?;
+    // There is something else: it is master all the while.
+    host.address("eth0", "10.79.0.1/16")?;
+    let entered = daemon.process().log().matches("Entering").count();
+    let since = capture::now();
+    host.remove_address("10.78.0.1")?;
+    wait::until("adverts come from the other address", wait::LONG, || {
+        !wire.adverts_since("10.79.0.1", since).is_empty()
+    })?;
+    wait::until("it is back", wait::LONG, || host.has("eth0", VIP))?;
+    ensure!(daemon.process().log().matches("Entering").count() == entered, "{}", daemon.process().log());
+    Ok(())
+}
+
 #[test]
 fn an_address_goes_on_the_interface_that_it_names() -> Result<()> {
     let lab = Lab::new("dev")?;

@@ -151,3 +151,26 @@ pub(crate) fn sloppy(mut stream: TcpStream) {
         }
     }
 }
+
+/// A page of which less comes than was announced; keepalived takes what there is too, and logs it.
+pub(crate) fn cut_body(stream: TcpStream) {
+    say(stream, b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello world");
+}
+
+/// More comes than was announced, under a name in small letters.
+pub(crate) fn more_than_announced(stream: TcpStream) {
+    say(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\nhello world and more");
+}
+
+/// Takes longer than `connect_timeout` in all, but never that long for one part.
+pub(crate) fn in_time_by_parts(mut stream: TcpStream) {
+    let _ = stream.set_nodelay(true);
+    if ask(&mut stream).is_some() && stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").is_ok() {
+        for part in [&b"he"[..], b"ll", b"o ", b"wo", b"rl", b"d"] {
+            sleep(Duration::from_millis(600));
+            if stream.write_all(part).is_err() {
+                return;
+            }
+        }
+    }
+}

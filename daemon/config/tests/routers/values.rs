@@ -22,6 +22,33 @@ const CASES: &[Case] = &[
     ("vrrp_garp_lower_prio_delay 3", "strict_mode", "/garp/lower_prio_delay", || json!(0)),
     ("smtp_alert\nsmtp_alert_vrrp off", "", "/smtp_alert", || json!(false)),
     ("smtp_alert", "", "/smtp_alert", || json!(true)),
+    // Who says MASTER wants to be it.
+    ("", "state MASTER\npriority 100\nnopreempt", "/nopreempt", || json!(false)),
+    ("", "state MASTER\npriority 100\npreempt_delay 5", "/preempt_delay", || json!(0)),
+    ("", "nopreempt\npreempt_delay 5", "/nopreempt", || json!(true)),
+    ("", "nopreempt\npreempt_delay 5", "/preempt_delay", || json!(0)),
+    // Strict mode says who answers; an owner always does.
+    ("vrrp_strict", "", "/accept", || json!(false)),
+    ("vrrp_strict", "accept\nversion 3", "/accept", || json!(true)),
+    ("vrrp_strict", "priority 255", "/accept", || json!(true)),
+    ("vrrp_strict", "state MASTER\npriority 100", "/state", || json!("BACKUP")),
+    ("vrrp_strict", "preempt_delay 5", "/preempt_delay", || json!(0)),
+    ("", "use_vmac\nunicast_peer {\n10.0.0.8\n}", "/vmac/kind/macvlan/xmit_base", || json!(true)),
+    ("", "use_vmac\nvmac_xmit_base", "/vmac/kind/macvlan/xmit_base", || json!(true)),
+    ("", "use_vmac", "/vmac/kind/macvlan/xmit_base", || json!(false)),
+    // Rules without a preference have one each, downwards.
+    (
+        "",
+        "virtual_rules {\nfrom 10.1.0.0/16 table 5\nfrom 10.2.0.0/16 table 5\n}",
+        "/rules/0/preference",
+        || json!(16384),
+    ),
+    (
+        "",
+        "virtual_rules {\nfrom 10.1.0.0/16 table 5\nfrom 10.2.0.0/16 table 5\n}",
+        "/rules/1/preference",
+        || json!(16383),
+    ),
     ("", "virtual_ipaddress {\n10.0.0.2 track_group\n10.0.0.3\n}", "/addresses/1/address", || {
         json!("10.0.0.2")
     }),
@@ -36,7 +63,8 @@ fn instances_have_these_values() {
              virtual_ipaddress {{\n10.0.0.1\n}}\n{text}\n}}\n"
         );
         let model = read(&text).config.expect("it runs").to_json();
-        assert_eq!(model["instances"][0].pointer(pointer), Some(&expected()), "{text}{pointer}");
+        let instance = &model["instances"][0];
+        assert_eq!(instance.pointer(pointer), Some(&expected()), "{text}{pointer} in {instance:#}");
     }
 }
 

@@ -10,6 +10,7 @@ use netlink_packet_route::address::AddressMessage;
 use netlink_packet_route::link::LinkMessage;
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
+use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::error::{Error, Result};
@@ -28,12 +29,16 @@ const RECEIVE_BUFFER: usize = 8 << 20;
 /// The kernel makes dump datagrams as large as the reader's buffer, up to this.
 const DATAGRAM: usize = 32 << 10;
 const DUMP_PATIENCE: Duration = Duration::from_secs(5);
+/// How often everything is asked for, if more changes meanwhile than there is room for.
+const DUMP_TRIES: usize = 3;
 
 /// The subscription to the kernel's notifications.
 pub struct Monitor {
     socket: Socket,
     buffer: Vec<u8>,
     sequence: u32,
+    /// Notifications were lost, and no dump has made up for them.
+    lost: bool,
 }
 
 impl Monitor {
@@ -71,7 +76,7 @@ impl Monitor {
             socket.add_membership(group)?;
         }
         socket.set_non_blocking(true)?;
-        Ok(Self { socket, buffer: Vec::with_capacity(DATAGRAM), sequence: 0 })
+        Ok(Self { socket, buffer: Vec::with_capacity(DATAGRAM), sequence: 0, lost: false })
     }
 
     /// Sets the size of its receive buffer, of which the kernel makes twice as much: at most the system's limit
@@ -84,24 +89,49 @@ impl Monitor {
     }
 
     /// Asks for everything that is there and waits for the answer; call it at the start, or after [`Monitor::poll`]
-    /// told that notifications were lost. Notifications that come meanwhile are among what `each` gets.
+    /// told that notifications were lost. What waits from before is thrown away: of an address that came and went, the
+    /// coming may be in the queue and the going be lost. Notifications that come meanwhile are among what `each` gets.
     ///
     /// # Errors
     /// When the kernel refuses or does not finish.
     pub fn dump(&mut self, mut each: impl FnMut(Notification)) -> Result<()> {
         let deadline = Instant::now() + DUMP_PATIENCE;
-        self.dump_one(
-            "interfaces",
-            RouteNetlinkMessage::GetLink(LinkMessage::default()),
-            deadline,
-            &mut each,
-        )?;
-        self.dump_one(
-            "addresses",
-            RouteNetlinkMessage::GetAddress(AddressMessage::default()),
-            deadline,
-            &mut each,
-        )
+        let mut found = Vec::new();
+        for _ in 0..DUMP_TRIES {
+            self.throw_away(deadline);
+            self.lost = false;
+            found.clear();
+            let mut find = |notification| found.push(notification);
+            self.dump_one(
+                "interfaces",
+                RouteNetlinkMessage::GetLink(LinkMessage::default()),
+                deadline,
+                &mut find,
+            )?;
+            self.dump_one(
+                "addresses",
+                RouteNetlinkMessage::GetAddress(AddressMessage::default()),
+                deadline,
+                &mut find,
+            )?;
+            // Whoever changes more than can be read meanwhile is waited for in the next turn.
+            if !self.lost {
+                break;
+            }
+        }
+        found.into_iter().for_each(&mut each);
+        Ok(())
+    }
+
+    /// Reads what waits, and forgets it.
+    fn throw_away(&mut self, deadline: Instant) {
+        while Instant::now() < deadline {
+            match self.receive() {
+                Ok(true) => {}
+                Err(error) if is_loss(&error) => {}
+                Ok(false) | Err(_) => return,
+            }
+        }
     }
 
     fn dump_one(
@@ -134,6 +164,8 @@ impl Monitor {
                     Message::Route(_) | Message::Other => {}
                 })?,
                 Ok(false) => {}
+                // Of notifications: an answer is not lost for want of room.
+                Err(error) if is_loss(&error) => {}
                 Err(e) => return Err(Error::system("read the kernel's", what, e)),
             }
         }
@@ -162,15 +194,23 @@ impl Monitor {
         match self.socket.recv(&mut &mut self.buffer, 0) {
             Ok(_) => Ok(true),
             Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(false),
-            Err(e) => Err(e),
+            Err(e) => {
+                self.lost |= is_loss(&e);
+                Err(e)
+            }
         }
     }
 
     /// Reads up to `limit` datagrams of notifications without waiting. Returns whether more may wait.
     ///
     /// # Errors
-    /// `ENOBUFS` when the kernel had to drop notifications: call [`Monitor::dump`]. Others: the socket is unusable.
+    /// `ENOBUFS` when the kernel had to drop notifications, and until a [`Monitor::dump`] has brought everything. Others:
+    /// the socket is unusable.
     pub fn poll(&mut self, limit: usize, mut each: impl FnMut(Notification)) -> Result<bool> {
+        if self.lost {
+            let error = io::Error::from_raw_os_error(libc::ENOBUFS);
+            return Err(Error::system("read", "interface changes", error));
+        }
         for _ in 0..limit {
             let got = self.receive().map_err(|e| Error::system("read", "interface changes", e))?;
             if !got {
@@ -184,6 +224,11 @@ impl Monitor {
         }
         Ok(true)
     }
+}
+
+/// Whether the kernel says that notifications were lost. It says so once, before what waits from before.
+fn is_loss(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOBUFS)
 }
 
 impl AsFd for Monitor {
