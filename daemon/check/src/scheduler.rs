@@ -281,7 +281,7 @@ mod tests {
             delay_before_retry: short,
             ..template
         };
-        let key = CheckerKey { real: RealKey { service, real: address }, kind: "TCP_CHECK".into(), index: 0 };
+        let key = CheckerKey::new(RealKey { service, real: address }, "TCP_CHECK", 0);
         Definition {
             key,
             checker: checker.into(),

@@ -206,7 +206,7 @@ fn certificates(families: &mut Families, services: &[Shown<'_>]) {
         .filter_map(|(labels, checker)| {
             let (kind, index) = (&*checker.key.kind, checker.key.index.to_string());
             let labels = labels.with(&[("checker", kind), ("index", &index)]);
-            Some((labels, checker.certificate.as_ref()?))
+            Some((labels, checker.seen.certificate.as_ref()?))
         })
         .collect();
     let mut until = families.gauge(
