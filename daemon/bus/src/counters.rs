@@ -10,7 +10,7 @@ use parking_lot::RwLock;
 use serde::Serialize;
 
 use crate::fact::AdvertError;
-use crate::histogram::{Histogram, Noted, Works};
+use crate::histogram::{Delays, Histogram, Noted, Works};
 use crate::service::FailureCounts;
 use crate::subject::{CheckerKey, Name, RealKey, ServiceKey};
 use crate::tally::Tallies;
@@ -349,6 +349,8 @@ pub struct Counters {
     pub checkers: Family<CheckerKey, CheckerCounters>,
     /// How long the checks of one kind take, by virtual server: all its real servers together, or there would be too many.
     pub checks: Family<(ServiceKey, Name), Histogram<Works>>,
+    /// How much later checks begin than they are due, all of them together: they wait for their turn, and for room.
+    pub check_delays: Arc<Histogram<Delays>>,
     /// By virtual server.
     pub services: Family<ServiceKey, ServiceCounters>,
     /// By real server, once IPVS has counted something of it: all are 0 of one that is not here. Who reads the table forgets

@@ -98,7 +98,8 @@ mod tests {
     use crate::kinds::Probe;
 
     fn due(id: u64, trusted: bool) -> Due {
-        Due { id: CheckerId::of(id), probe: Probe::Broken(Default::default()), trusted }
+        let at = std::time::Instant::now();
+        Due { id: CheckerId::of(id), probe: Probe::Broken(Default::default()), at, trusted }
     }
 
     #[test]

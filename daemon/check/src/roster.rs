@@ -65,6 +65,8 @@ impl CheckerId {
 pub(crate) struct Due {
     pub(crate) id: CheckerId,
     pub(crate) probe: Probe,
+    /// Since when.
+    pub(crate) at: Instant,
     /// It was well when it was last looked at.
     pub(crate) trusted: bool,
 }
@@ -301,10 +303,10 @@ impl Roster {
         let mut due = Vec::new();
         while let Some(id) = self.turns.due(now, meant(&self.entries)) {
             if let Some(entry) = self.entries.get_mut(&id) {
-                entry.next = None;
+                let at = entry.next.take().unwrap_or(now);
                 entry.flying = true;
                 let trusted = entry.tries.is_well();
-                due.push(Due { id, probe: entry.probe.clone(), trusted });
+                due.push(Due { id, probe: entry.probe.clone(), at, trusted });
             }
         }
         due
