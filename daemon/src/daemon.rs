@@ -10,6 +10,7 @@ use std::thread;
 
 use anyhow::{Context, Result, bail};
 use clap::error::ErrorKind;
+use keepwatch_net::memory;
 
 use crate::build_details;
 use crate::cli::{self, AS_KEEPALIVED, Cli};
@@ -29,6 +30,7 @@ pub fn main() -> ExitCode {
     if let Some(status) = genhash() {
         return exit(status);
     }
+    memory::part_large_blocks();
     let started = match stage::started() {
         Ok(started) => started,
         Err(error) => {

@@ -208,7 +208,7 @@ fn large_table() -> Table {
     let services = (0..12u8).map(|n| {
         let key = address(Protocol::Tcp, &format!("10.1.0.{n}"), 80);
         let service = service("rr", ServiceFlags::default(), None);
-        (key, VirtualService { service, destinations: servers(n) })
+        (key, VirtualService { service, destinations: servers(n).into_iter().collect() })
     });
     Table { services: services.collect() }
 }

@@ -10,7 +10,7 @@ use parking_lot::RwLock;
 use serde::Serialize;
 
 use crate::fact::AdvertError;
-use crate::histogram::{Histogram, Noted, Works};
+use crate::histogram::{Delays, Histogram, Noted, Works};
 use crate::service::FailureCounts;
 use crate::subject::{CheckerKey, Name, RealKey, ServiceKey};
 use crate::tally::Tallies;
@@ -265,9 +265,32 @@ impl<K: Ord + Clone, C: Default> Family<K, C> {
         self.0.write().entry(key.clone()).or_default().clone()
     }
 
+    /// The same, with the key as it is known here: who keeps that keeps no copy of its own.
+    pub fn resolve_shared(&self, key: &K) -> (K, Arc<C>) {
+        if let Some((key, known)) = self.0.read().get_key_value(key) {
+            return (key.clone(), known.clone());
+        }
+        (key.clone(), self.resolve(key))
+    }
+
     /// The counters of `key`, if it has any.
     pub fn get(&self, key: &K) -> Option<Arc<C>> {
         self.0.read().get(key).cloned()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.read().len()
+    }
+
+    /// Is there none?
+    pub fn is_empty(&self) -> bool {
+        self.0.read().is_empty()
+    }
+
+    /// Shows all, in the order of the keys. No other one may be made meanwhile: what is done with each is short.
+    pub fn each(&self, mut show: impl FnMut(&K, &C)) {
+        self.0.read().iter().for_each(|(key, counters)| show(key, counters));
     }
 
     /// All, in the order of the keys.
@@ -326,6 +349,8 @@ pub struct Counters {
     pub checkers: Family<CheckerKey, CheckerCounters>,
     /// How long the checks of one kind take, by virtual server: all its real servers together, or there would be too many.
     pub checks: Family<(ServiceKey, Name), Histogram<Works>>,
+    /// How much later checks begin than they are due, all of them together: they wait for their turn, and for room.
+    pub check_delays: Arc<Histogram<Delays>>,
     /// By virtual server.
     pub services: Family<ServiceKey, ServiceCounters>,
     /// By real server, once IPVS has counted something of it: all are 0 of one that is not here. Who reads the table forgets
@@ -425,7 +450,7 @@ mod tests {
     fn what_a_reload_took_away_is_counted_no_longer_and_what_stays_counts_on() {
         let counters = Counters::default();
         let real = |n| sample::real_key(([10, 0, 0, 1], 80), ([10, 0, 1, n], 80));
-        let checker = |n, kind: &str| CheckerKey { real: real(n), kind: kind.into(), index: 0 };
+        let checker = |n, kind: &str| CheckerKey::new(real(n), kind, 0);
         for name in ["stays", "goes"] {
             counters.vrrp.resolve(&name.into()).adverts_sent.inc();
             counters.vrrp.resolve(&name.into()).checksum_errors.inc();

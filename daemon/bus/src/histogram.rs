@@ -173,6 +173,17 @@ impl Buckets for Works {
     ];
 }
 
+/// Bounds for how late checks begin: most do so at once, and some seconds are a disaster.
+#[derive(Debug)]
+pub struct Delays;
+
+impl Buckets for Delays {
+    const BOUNDS: &'static [u64] = &[
+        1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
+        5_000_000, 10_000_000,
+    ];
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,7 +206,7 @@ mod tests {
 
     #[test]
     fn bounds_rise_and_fit() {
-        for bounds in [Lateness::BOUNDS, Gaps::BOUNDS, Failovers::BOUNDS, Works::BOUNDS] {
+        for bounds in [Lateness::BOUNDS, Gaps::BOUNDS, Failovers::BOUNDS, Works::BOUNDS, Delays::BOUNDS] {
             assert!(bounds.len() <= MOST_BUCKETS && bounds.is_sorted_by(|a, b| a < b), "{bounds:?}");
         }
     }

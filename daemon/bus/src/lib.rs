@@ -15,6 +15,7 @@
 //! | [`counters`] | atomics that every exporter reads |
 //! | [`histogram`], [`times`], [`tally`] | those of them that are more than a number: how long, by whom, and for which event |
 //! | [`beat`] | how a loop shows that it lives |
+//! | [`flat`] | a map that takes no more than its pairs |
 //! | [`delivery`] | the queue of a consumer that delivers |
 //! | [`history`] | the last events, in memory and in a bounded file |
 //! | [`line`](mod@line) | a fact as a line of the log ([`Event::line`]) |
@@ -32,6 +33,7 @@ mod daemon;
 pub mod delivery;
 mod event;
 pub mod fact;
+pub mod flat;
 mod health;
 pub mod histogram;
 pub mod history;
@@ -60,6 +62,7 @@ pub use counters::Counters;
 pub use delivery::Deliveries;
 pub use event::{Event, EventId};
 pub use fact::Fact;
+pub use flat::FlatMap;
 pub use health::Health;
 pub use history::{FileSettings, History, Recorded};
 pub use hub::{Bus, BusSettings, Hub, Reader, WeakBus, monotonic_nanoseconds};

@@ -18,7 +18,7 @@ mod state;
 pub(crate) use failure::FailureCounts;
 pub use failure::{Failure, FailureReason};
 pub(crate) use state::SeenPage;
-pub use state::{Certificate, Checker, RealServer, RealState, Refusal, Service};
+pub use state::{Certificate, Checker, RealServer, RealState, Refusal, Service, Sights};
 
 /// What happens to virtual servers: their real servers and checkers, who is in the table with which weight, and quorum.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr, VariantNames)]

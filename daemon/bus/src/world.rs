@@ -23,7 +23,7 @@ pub use crate::consumer::{Broken, DbusState, FifoState, MailState, Overdue, Scri
 pub use crate::daemon::{ConfigState, Diagnosed, Hung, Restarts};
 pub use crate::link::Interface;
 pub use crate::routing::{RoutingKey, RoutingState};
-pub use crate::service::{Checker, RealServer, RealState, Refusal, Service};
+pub use crate::service::{Checker, RealServer, RealState, Refusal, Service, Sights};
 pub use crate::track::{Influence, LeftOut, Standing, Tracker, Trackers};
 pub use crate::vrrp::{Group, Instance, Missing, Rival};
 

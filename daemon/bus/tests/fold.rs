@@ -52,7 +52,7 @@ fn real() -> impl Strategy<Value = RealKey> {
 }
 
 fn checker() -> impl Strategy<Value = CheckerKey> {
-    (real(), 0u16..2).prop_map(|(real, index)| CheckerKey { real, kind: "TCP_CHECK".into(), index })
+    (real(), 0u16..2).prop_map(|(real, index)| CheckerKey::new(real, "TCP_CHECK", index))
 }
 
 fn address() -> impl Strategy<Value = VirtualAddress> {
@@ -381,12 +381,13 @@ fn checkers_that_a_reload_takes_away_or_edits_are_forgotten_and_those_that_move_
     let configured = |ports: &[u16], files: &[&str]| {
         let check = |port: &u16| sample::tcp_check(SocketAddr::from(([10, 0, 1, 1], *port))).into();
         let follow = |file: &&str| FileCheck { track_file: (*file).into(), weight: 0, reverse: false };
-        let (checkers, file_checks) = (ports.iter().map(check).collect(), files.iter().map(follow).collect());
+        let file_checks = files.iter().map(follow).collect::<Vec<_>>().into();
+        let checkers = ports.iter().map(check).collect();
         let settings = RealServer { checkers, file_checks, ..sample::real_server() };
         let settings = Configured::new(1, settings);
         ServiceFact::RealServerConfigured { real, starts_up: true, checked: true, settings }
     };
-    let key = |kind: &str, index| CheckerKey { real, kind: kind.into(), index };
+    let key = |kind: &str, index| CheckerKey::new(real, kind, index);
     let good = |checker| ServiceFact::CheckSucceeded { checker, took: Duration::ZERO };
     let seen = |url: u16, of| ServiceFact::PageDigestSeen { checker: of, url, digest: "d".into() };
     let (tcp, file) = ("TCP_CHECK", FileCheck::KEYWORD);
@@ -411,7 +412,9 @@ fn checkers_that_a_reload_takes_away_or_edits_are_forgotten_and_those_that_move_
     let checkers = &world.services.get(&service).unwrap().reals.get(&real.real).unwrap().checkers;
     let known: Vec<_> = checkers
         .iter()
-        .map(|checker| (&*checker.key.kind, checker.key.index, checker.pages.first().map(|page| page.url)))
+        .map(|checker| {
+            (&*checker.key.kind, checker.key.index, checker.seen.pages.first().map(|page| page.url))
+        })
         .collect();
     assert_eq!(known, [(tcp, 0, Some(8)), (file, 0, None)]);
 }
@@ -424,7 +427,7 @@ fn what_a_checker_sees_before_its_first_result_is_known() {
     let settings =
         RealServer { checkers: vec![sample::tcp_check(real.real).into()], ..sample::real_server() };
     let settings = Configured::new(1, settings);
-    let checker = CheckerKey { real, kind: "SSL_GET".into(), index: 0 };
+    let checker = CheckerKey::new(real, "SSL_GET", 0);
     let failed = |attempt| ServiceFact::CheckFailed {
         checker: checker.clone(),
         failure: Failure::new(FailureReason::Status, "status 503"),
@@ -453,13 +456,13 @@ fn what_a_checker_sees_before_its_first_result_is_known() {
     let seen = |world: &World| world.real(&real).unwrap().checkers.clone();
     let known = seen(&world);
     assert_eq!(known.len(), 1);
-    assert_eq!((known[0].ok, known[0].failure.clone(), known[0].pages.len()), (None, None, 1));
+    assert_eq!((known[0].ok, known[0].failure.clone(), known[0].seen.pages.len()), (None, None, 1));
     let trouble = world.trouble();
     assert!(trouble.iter().any(|trouble| trouble.what.contains("is no good")), "{trouble:?}");
     world.apply(&sample::event(6, None, failed(2)));
     let known = seen(&world);
-    assert_eq!((known[0].ok, known[0].pages.len()), (Some(false), 1));
-    assert!(known[0].certificate.is_some());
+    assert_eq!((known[0].ok, known[0].seen.pages.len()), (Some(false), 1));
+    assert!(known[0].seen.certificate.is_some());
 }
 
 /// Whatever a reload takes away, moves or puts before all others, each costs the logarithm of how many there are: shifting

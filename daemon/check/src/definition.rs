@@ -44,9 +44,9 @@ pub fn definitions(config: &Config, counters: &Counters, umask: Option<u32>) -> 
             for (index, checker) in (0u16..).zip(&real.checkers) {
                 let keyword = checker.kind.keyword();
                 let kind = kinds.entry(keyword).or_insert_with(|| keyword.into()).clone();
-                let key = CheckerKey { real: RealKey { service, real: real.address }, kind, index };
+                let key = CheckerKey::new(RealKey { service, real: real.address }, kind, index);
                 let latency = counters.checks.resolve(&(service, key.kind.clone()));
-                let counters = counters.checkers.resolve(&key);
+                let (key, counters) = counters.checkers.resolve_shared(&key);
                 let weight = i32::try_from(real.weight.0).unwrap_or(i32::MAX);
                 let speaks_tls = matches!(&checker.kind, CheckerKind::Http(HttpGet { tls: true, .. }));
                 let ssl = ssl.clone().filter(|_| speaks_tls);

@@ -25,7 +25,7 @@ pub fn followers(config: &Config) -> Vec<Follower> {
         for real in &server.real_servers {
             for (index, followed) in real.followed() {
                 let real = RealKey { service, real: real.address };
-                let key = CheckerKey { real, kind: followed.keyword().into(), index };
+                let key = CheckerKey::new(real, followed.keyword(), index);
                 followers.push(Follower { key, followed });
             }
         }

@@ -69,12 +69,16 @@ impl Openings {
         Ok(Self { epoll, watch, rows: Vec::new(), free: Vec::new(), uses: 0, limits: BTreeSet::new() })
     }
 
-    /// Begins one.
+    /// Begins one; it began just now.
     ///
     /// # Errors
     /// What the check comes to if that is known already.
-    pub(crate) fn begin(&mut self, id: CheckerId, settings: &Connection) -> Result<(), Outcome> {
-        let began = Instant::now();
+    pub(crate) fn begin(
+        &mut self,
+        id: CheckerId,
+        settings: &Connection,
+        began: Instant,
+    ) -> Result<(), Outcome> {
         let socket = connect::begin(settings)?;
         let number = self.free.pop().unwrap_or_else(|| {
             self.rows.push(Row::default());
@@ -206,13 +210,13 @@ mod tests {
         let mut openings = Openings::new().unwrap();
         let (long, short) = (Duration::from_secs(20), Duration::from_millis(300));
         let id = CheckerId::of;
-        openings.begin(id(1), &to(listener.local_addr().unwrap(), long)).unwrap();
-        openings.begin(id(2), &to(closed, long)).unwrap();
-        openings.begin(id(3), &to(full_address, short)).unwrap();
+        openings.begin(id(1), &to(listener.local_addr().unwrap(), long), Instant::now()).unwrap();
+        openings.begin(id(2), &to(closed, long), Instant::now()).unwrap();
+        openings.begin(id(3), &to(full_address, short), Instant::now()).unwrap();
         let nowhere = Connection { bind_to: Some([192, 0, 2, 7].into()), ..to(closed, long) };
         let error = "source 192.0.2.7: cannot assign requested address";
         let expected = Outcome::failed(FailureReason::Unreachable, error);
-        assert_eq!(openings.begin(id(4), &nowhere), Err(expected));
+        assert_eq!(openings.begin(id(4), &nowhere, Instant::now()), Err(expected));
         let told = all(&mut openings, 3).await;
         let outcomes: Vec<_> = told.iter().map(|(id, outcome, _)| (*id, outcome.clone())).collect();
         let expected = [
@@ -235,7 +239,7 @@ mod tests {
             let count = 3 * AT_ONCE;
             for n in 0..count {
                 let id = CheckerId::of((round * count + n) as u64);
-                openings.begin(id, &to(address, Duration::from_secs(20))).unwrap();
+                openings.begin(id, &to(address, Duration::from_secs(20)), Instant::now()).unwrap();
             }
             let told = all(&mut openings, count).await;
             assert!(told.iter().all(|(_, outcome, _)| *outcome == Outcome::GOOD), "{told:?}");

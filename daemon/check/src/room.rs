@@ -15,6 +15,8 @@ use crate::roster::{CheckerId, Due};
 const OTHERS: usize = 128;
 /// There is room for so many, however few descriptors there are: what finds none says so.
 const LEAST: usize = 16;
+/// No more wait in an ordinary moment.
+const ORDINARY: usize = 256;
 
 /// See the module.
 #[derive(Debug)]
@@ -34,6 +36,10 @@ struct Side {
 impl Side {
     fn begin(&mut self) -> Option<Due> {
         let due = self.waiting.pop_front()?;
+        if self.waiting.is_empty() && self.waiting.capacity() > ORDINARY {
+            // All come at once only at the beginning.
+            self.waiting = VecDeque::new();
+        }
         self.under_way.insert(due.id);
         Some(due)
     }
@@ -92,7 +98,8 @@ mod tests {
     use crate::kinds::Probe;
 
     fn due(id: u64, trusted: bool) -> Due {
-        Due { id: CheckerId::of(id), probe: Probe::Broken("".into()), trusted }
+        let at = std::time::Instant::now();
+        Due { id: CheckerId::of(id), probe: Probe::Broken(Default::default()), at, trusted }
     }
 
     #[test]

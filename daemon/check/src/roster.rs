@@ -5,7 +5,9 @@
 //! [`Roster::conclude`] takes each result. What checks come to is published on the bus; what the director must know is
 //! returned as [`HealthChange`]s.
 
+mod crew;
 mod entry;
+mod turns;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,13 +16,15 @@ use std::{
 
 use keepwatch_bus::fact::ServiceFact;
 use keepwatch_bus::{
-    Bus, EventId, Health,
+    Bus, EventId, FlatMap, Health,
     subject::{RealKey, ServiceKey, TrackedKey},
 };
 use keepwatch_model::{Followed, Level, Levels};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
+use self::crew::Crew;
 use self::entry::Entry;
+use self::turns::Turns;
 use crate::{
     definition::Definition,
     followers::{Follower, Following},
@@ -61,13 +65,15 @@ impl CheckerId {
 pub(crate) struct Due {
     pub(crate) id: CheckerId,
     pub(crate) probe: Probe,
+    /// Since when.
+    pub(crate) at: Instant,
     /// It was well when it was last looked at.
     pub(crate) trusted: bool,
 }
 
 struct Real {
-    checkers: Vec<CheckerId>,
-    follows: Vec<Following>,
+    checkers: Crew,
+    follows: Box<[Following]>,
     health: Health,
     /// Whether anything was said of it yet.
     reported: bool,
@@ -76,9 +82,9 @@ struct Real {
 /// See the module.
 pub(crate) struct Roster {
     bus: Bus,
-    entries: BTreeMap<CheckerId, Box<Entry>>,
-    reals: BTreeMap<RealKey, Real>,
-    queue: BTreeSet<(Instant, CheckerId)>,
+    entries: FlatMap<CheckerId, Box<Entry>>,
+    reals: FlatMap<RealKey, Real>,
+    turns: Turns,
     /// How files and sessions stand; those too that no real server follows, for a reload may have one follow them.
     levels: Levels,
     /// Who follows which of them.
@@ -96,9 +102,9 @@ impl Roster {
     pub(crate) fn new(bus: Bus, seed: u64) -> Self {
         Self {
             bus,
-            entries: BTreeMap::new(),
-            reals: BTreeMap::new(),
-            queue: BTreeSet::new(),
+            entries: FlatMap::new(),
+            reals: FlatMap::new(),
+            turns: Turns::default(),
             levels: Levels::new(),
             following: BTreeMap::new(),
             first_words: BTreeSet::new(),
@@ -118,9 +124,9 @@ impl Roster {
         cause: Option<EventId>,
     ) -> Vec<HealthChange> {
         let mut followed = self.follow(now, followers);
-        let mut old = std::mem::take(&mut self.entries);
-        let mut old_reals = std::mem::take(&mut self.reals);
-        self.queue.clear();
+        let mut old: BTreeMap<_, _> = std::mem::take(&mut self.entries).into_iter().collect();
+        let mut old_reals: BTreeMap<_, _> = std::mem::take(&mut self.reals).into_iter().collect();
+        self.turns.clear(definitions.len());
         let mut wanted = definitions;
         wanted.sort_by_key(|definition| definition.key.real);
         let mut wanted = wanted.into_iter().peekable();
@@ -133,7 +139,7 @@ impl Roster {
             let before = old_reals.remove(&real);
             let known = before.as_ref().map(|before| before.health);
             let before_reported = before.as_ref().is_some_and(|before| before.reported);
-            let mut candidates = before.map(|before| before.checkers).unwrap_or_default();
+            let mut candidates = before.map(|before| before.checkers.to_vec()).unwrap_or_default();
             let mut checkers = Vec::with_capacity(1);
             for definition in std::iter::once(first).chain(others) {
                 let entry = match take_match(&mut old, &mut candidates, &definition) {
@@ -145,13 +151,13 @@ impl Roster {
                 };
                 checkers.push(entry);
             }
-            let follows = followed.remove(&real).unwrap_or_default();
+            let follows = followed.remove(&real).unwrap_or_default().into_boxed_slice();
             let health = self.health(&checkers, &follows);
             if known.is_some_and(|known| known != health) {
                 changes.push(HealthChange { real, health, cause });
             }
             let reported = before_reported || known.is_some_and(|known| known != health);
-            reals.push((real, Real { checkers, follows, health, reported }));
+            reals.push((real, Real { checkers: checkers.into(), follows, health, reported }));
         }
         // Those that only follow: what is followed has said all that there is to know by now.
         for (real, follows) in followed {
@@ -164,7 +170,8 @@ impl Roster {
             // The director may have begun with another level of what is followed than is known by now, or have had the
             // server before anything was followed: then it hears by the first word that the server is down.
             let reported = before.is_some_and(|before| before.reported);
-            reals.push((real, Real { checkers: Vec::new(), follows, health, reported }));
+            let (checkers, follows) = (Vec::new().into(), follows.into());
+            reals.push((real, Real { checkers, follows, health, reported }));
         }
         self.reals = reals.into_iter().collect();
         // Without checkers there is nobody left to say anything of the server.
@@ -182,7 +189,7 @@ impl Roster {
         for follower in followers {
             let real = follower.key.real;
             self.following.entry(follower.followed.tracked()).or_default().insert(real);
-            let before = self.reals.get(&real).map(|real| real.follows.as_slice()).unwrap_or_default();
+            let before = self.reals.get(&real).map(|real| &*real.follows).unwrap_or_default();
             let following = Following::after(before, follower);
             if !following.is_told() {
                 self.first_words.insert((now + BOOTSTRAP, real));
@@ -216,7 +223,7 @@ impl Roster {
     ) -> Option<HealthChange> {
         let Real { checkers, health: before, .. } = self.reals.get(&key)?;
         let before = *before;
-        for id in checkers {
+        for id in checkers.iter() {
             if let Some(entry) = self.entries.get_mut(id) {
                 entry.definition.weight = i32::try_from(weight).unwrap_or(i32::MAX);
             }
@@ -249,20 +256,18 @@ impl Roster {
     /// The checkers of these virtual servers rest from now on, and no others. What is under way comes to its end.
     pub(crate) fn rest(&mut self, now: Instant, resting: BTreeSet<ServiceKey>) {
         let before = std::mem::replace(&mut self.resting, resting);
-        for (id, entry) in &mut self.entries {
+        for (id, entry) in self.entries.iter_mut() {
             let service = &entry.definition.key.real.service;
             match (before.contains(service), self.resting.contains(service)) {
                 (false, true) => {
-                    if let Some(next) = entry.next.take() {
-                        self.queue.remove(&(next, *id));
-                    }
+                    entry.next = None;
                 }
                 // Whoever takes over an address wants to know soon, but not of everybody in the same moment.
                 (true, false) if !entry.flying => {
                     let soon = entry.definition.checker.delay_loop.min(BOOTSTRAP);
                     let next = now + soon.mul_f64(self.random.random::<f64>());
                     entry.next = Some(next);
-                    self.queue.insert((next, *id));
+                    self.turns.plan(next, *id);
                 }
                 (true | false, _) => {}
             }
@@ -270,9 +275,9 @@ impl Roster {
     }
 
     /// When the next check is due.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        let first = |word: &(Instant, RealKey)| word.0;
-        self.queue.first().map(|(at, _)| *at).into_iter().chain(self.first_words.first().map(first)).min()
+    pub(crate) fn deadline(&mut self) -> Option<Instant> {
+        let turn = self.turns.first(meant(&self.entries)).map(|(at, _)| at);
+        turn.into_iter().chain(self.first_words.first().map(|(at, _)| *at)).min()
     }
 
     /// Says the first word of what real servers follow, where it is due: after the table is as it should be, as that of
@@ -296,15 +301,12 @@ impl Roster {
     /// Takes out the checks that are due; each must be given back by [`Self::conclude`].
     pub(crate) fn due(&mut self, now: Instant) -> Vec<Due> {
         let mut due = Vec::new();
-        while let Some((at, id)) = self.queue.first().copied()
-            && at <= now
-        {
-            self.queue.remove(&(at, id));
+        while let Some(id) = self.turns.due(now, meant(&self.entries)) {
             if let Some(entry) = self.entries.get_mut(&id) {
-                entry.next = None;
+                let at = entry.next.take().unwrap_or(now);
                 entry.flying = true;
                 let trusted = entry.tries.is_well();
-                due.push(Due { id, probe: entry.probe.clone(), trusted });
+                due.push(Due { id, probe: entry.probe.clone(), at, trusted });
             }
         }
         due
@@ -344,7 +346,7 @@ impl Roster {
             let spent = if entry.probe.counts_from_its_start() { took } else { Duration::ZERO };
             let next = now + pause.saturating_sub(spent);
             entry.next = Some(next);
-            self.queue.insert((next, id));
+            self.turns.plan(next, id);
         }
         let fails = matches!(verdict, Verdict::Down { .. });
         if news { self.settle(real, fails, cause) } else { None }
@@ -411,9 +413,22 @@ impl Roster {
     }
 
     fn enter(&mut self, id: CheckerId, entry: Box<Entry>) {
-        self.queue.extend(entry.next.map(|next| (next, id)));
+        if let Some(next) = entry.next {
+            self.turns.plan(next, id);
+        }
         self.entries.insert(id, entry);
     }
+
+    /// The turns that are planned.
+    #[cfg(test)]
+    fn planned(&self) -> BTreeSet<(Instant, CheckerId)> {
+        self.entries.iter().filter_map(|(id, entry)| Some((entry.next?, *id))).collect()
+    }
+}
+
+/// Whether a turn is that of a checker still.
+fn meant(entries: &FlatMap<CheckerId, Box<Entry>>) -> impl Fn(Instant, CheckerId) -> bool {
+    |at, id| entries.get(&id).is_some_and(|entry| entry.next == Some(at))
 }
 
 /// Finds the checker that a definition continues: the same one, else one that checks the same thing.

@@ -3,12 +3,14 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use keepwatch_bus::{
     Bus, EventId,
     beat::Beat,
+    histogram::{Delays, Histogram},
     subject::{RealKey, ServiceKey, TrackedKey},
 };
 use keepwatch_model::Level;
@@ -27,6 +29,11 @@ use crate::{
     roster::{CheckerId, Due, HealthChange, Roster},
 };
 
+/// Checks that are due within so long of each other are begun together, where there are many: whoever looks for each by itself
+/// looks more than it checks.
+const GRAIN: Duration = Duration::from_millis(4);
+/// So many checks in a turn are many.
+const MANY: usize = 4;
 /// The longest pause between two heartbeats.
 const HEARTBEAT: Duration = Duration::from_millis(500);
 /// Checks that are begun before it is looked at what those before have come to: what they took should be theirs.
@@ -58,13 +65,13 @@ pub struct Checkers {
 
 impl Checkers {
     /// Starts the scheduler, without checkers, on the runtime of the caller. `seed` decides over the random delays of
-    /// first checks (`warmup`).
+    /// first checks (`warmup`); `delays` is told how late checks begin.
     #[must_use]
-    pub fn start(bus: Bus, seed: u64) -> (Self, HealthChanges) {
+    pub fn start(bus: Bus, delays: Arc<Histogram<Delays>>, seed: u64) -> (Self, HealthChanges) {
         let (orders, inbox) = mpsc::unbounded_channel();
         let (changes, health) = mpsc::unbounded_channel();
         let beat = Beat::default();
-        tokio::spawn(run(Roster::new(bus, seed), inbox, changes, beat.clone()));
+        tokio::spawn(run((Roster::new(bus, seed), Flight::new(delays)), inbox, changes, beat.clone()));
         (Self { orders, beat }, health)
     }
 
@@ -121,13 +128,14 @@ struct Flight {
     of_tasks: HashMap<Id, CheckerId>,
     /// None if this process had no descriptor for it.
     openings: Option<Openings>,
+    delays: Arc<Histogram<Delays>>,
 }
 
 impl Flight {
-    fn new() -> Self {
+    fn new(delays: Arc<Histogram<Delays>>) -> Self {
         let mut room = Room::of(0);
         room.measure();
-        Self { room, tasks: JoinSet::new(), of_tasks: HashMap::new(), openings: Openings::new().ok() }
+        Self { room, tasks: JoinSet::new(), of_tasks: HashMap::new(), openings: Openings::new().ok(), delays }
     }
 
     /// Begins some of those that wait and have room; gives whether there are more, and who has ended already.
@@ -135,10 +143,11 @@ impl Flight {
         let mut ended = Vec::new();
         for _ in 0..AT_A_TIME {
             let Some(due) = self.room.next() else { return (false, ended) };
-            let id = due.id;
+            let (id, now) = (due.id, Instant::now());
+            self.delays.observe(now.saturating_duration_since(due.at));
             match self.openings.as_mut().zip(due.probe.only_connects()) {
                 Some((openings, settings)) => {
-                    if let Err(outcome) = openings.begin(id, settings) {
+                    if let Err(outcome) = openings.begin(id, settings, now) {
                         let finished = Finished { checked: outcome.into(), took: Duration::ZERO };
                         ended.push((id, finished));
                     }
@@ -172,19 +181,23 @@ async fn opens(openings: Option<&Openings>) {
 }
 
 async fn run(
-    mut roster: Roster,
+    (mut roster, mut flight): (Roster, Flight),
     mut orders: UnboundedReceiver<Order>,
     changes: UnboundedSender<HealthChange>,
     beat: Beat,
 ) {
-    let mut flight = Flight::new();
+    // Until when those gather that are due next.
+    let mut gather = Instant::now();
     // Without a director the checks still count, and still say what they see.
     let tell = |news: HealthChange| drop(changes.send(news));
     loop {
         beat.beat();
         roster.say_first_words(Instant::now()).into_iter().for_each(tell);
-        for due in roster.due(Instant::now()) {
-            flight.room.push(due);
+        let now = Instant::now();
+        if now >= gather {
+            let due = roster.due(now);
+            gather = if due.len() >= MANY { now + GRAIN } else { now };
+            due.into_iter().for_each(|due| flight.room.push(due));
         }
         let (more, ended) = flight.begin();
         let Flight { room, openings, .. } = &mut flight;
@@ -196,9 +209,10 @@ async fn run(
         if let Some(openings) = openings {
             openings.news(|(id, outcome, took)| conclude(id, Finished { checked: outcome.into(), took }));
         }
-        let next = roster.deadline().into_iter().chain(flight.deadline()).min();
+        let turn = roster.deadline().map(|at| at.max(gather));
+        let next = turn.into_iter().chain(flight.deadline()).min();
         let pause = next.map_or(HEARTBEAT, |at| at.saturating_duration_since(Instant::now()).min(HEARTBEAT));
-        let Flight { room, tasks, of_tasks, openings } = &mut flight;
+        let Flight { room, tasks, of_tasks, openings, .. } = &mut flight;
         let news = tokio::select! {
             order = orders.recv() => match order {
                 Some(Order::Apply(definitions, followers, cause)) => {
@@ -254,10 +268,7 @@ fn finished(
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        net::{SocketAddr, TcpListener},
-        sync::Arc,
-    };
+    use std::net::{SocketAddr, TcpListener};
 
     use keepwatch_bus::{
         BusSettings, Health, Hub,
@@ -281,7 +292,7 @@ mod tests {
             delay_before_retry: short,
             ..template
         };
-        let key = CheckerKey { real: RealKey { service, real: address }, kind: "TCP_CHECK".into(), index: 0 };
+        let key = CheckerKey::new(RealKey { service, real: address }, "TCP_CHECK", 0);
         Definition {
             key,
             checker: checker.into(),
@@ -322,7 +333,7 @@ mod tests {
             definition
         };
         roster.apply(start, (1..=40).map(foreign).collect(), Vec::new(), None);
-        let mut flight = Flight::new();
+        let mut flight = Flight::new(Arc::default());
         roster.due(start + Duration::from_secs(2)).into_iter().for_each(|due| flight.room.push(due));
         let (more, ended) = flight.begin();
         assert!(more && ended.len() == AT_A_TIME, "{more}, {}", ended.len());
@@ -331,7 +342,7 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_goes_and_comes_back_is_reported_over_the_channel() {
         let (bus, _hub) = Hub::new(BusSettings::default()).unwrap();
-        let (checkers, mut health) = Checkers::start(bus, 1);
+        let (checkers, mut health) = Checkers::start(bus, Arc::default(), 1);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let definition = definition(listener.local_addr().unwrap());
         checkers.apply(vec![definition.clone()], Vec::new(), None);

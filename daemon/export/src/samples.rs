@@ -3,7 +3,8 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use keepwatch_bus::Counters;
 use keepwatch_bus::subject::{Name, RealKey};
@@ -12,6 +13,9 @@ use keepwatch_bus::subject::{Name, RealKey};
 pub(crate) const PACE: Duration = Duration::from_secs(5);
 /// Samples that are kept: ten minutes of them.
 pub(crate) const KEPT: usize = 120;
+/// Up to so many real servers are sampled whether anybody looks or not. Of more, only those are that a page shows, or has
+/// shown while their samples are kept: ten thousand would take megabytes for what nobody sees.
+const ALL: usize = 500;
 
 /// The samples of one subject, oldest first: microseconds, none where there was nothing to measure.
 #[derive(Debug, Default)]
@@ -65,12 +69,19 @@ impl Ring {
 pub(crate) struct Samples {
     checks: HashMap<RealKey, Ring>,
     adverts: HashMap<Name, Ring>,
+    /// Which real servers were looked at, and when last.
+    shown: Mutex<HashMap<RealKey, Instant>>,
 }
 
 impl Samples {
-    /// How long the checks of this real server took.
+    /// How long the checks of this real server took. It is sampled from now on, if it was not.
     pub(crate) fn checks(&self, real: &RealKey) -> Option<&Ring> {
+        self.shown().insert(*real, Instant::now());
         self.checks.get(real)
+    }
+
+    fn shown(&self) -> MutexGuard<'_, HashMap<RealKey, Instant>> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How far apart the advertisements of this virtual router were, sent or heard.
@@ -80,11 +91,18 @@ impl Samples {
 
     /// Takes one of everything; `span` is the time since the last. The largest gaps are taken with it: there is one of these.
     pub(crate) fn take(&mut self, counters: &Counters, span: Duration) {
+        let few = counters.checkers.len() <= ALL;
         let mut checks: HashMap<RealKey, (u64, u64)> = HashMap::new();
-        for (key, checker) in counters.checkers.all() {
-            let (sum, count) = checks.entry(key.real).or_default();
-            *sum += checker.took_microseconds.get();
-            *count += checker.succeeded.get() + checker.failed.get();
+        {
+            let mut shown = self.shown();
+            shown.retain(|_, at| at.elapsed() < PACE * KEPT as u32);
+            counters.checkers.each(|key, checker| {
+                if few || shown.contains_key(&key.real) {
+                    let (sum, count) = checks.entry(key.real).or_default();
+                    *sum += checker.took_microseconds.get();
+                    *count += checker.succeeded.get() + checker.failed.get();
+                }
+            });
         }
         let adverts: HashMap<Name, (u64, Duration)> = counters
             .vrrp
@@ -114,7 +132,8 @@ fn forget<K: Hash + Eq, V>(rings: &mut HashMap<K, Ring>, counted: &HashMap<K, V>
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use keepwatch_bus::sample;
+    use keepwatch_bus::subject::CheckerKey;
 
     use super::*;
 
@@ -150,6 +169,29 @@ mod tests {
         counters.vrrp.retain(|_| false);
         samples.take(&counters, PACE);
         assert!(samples.adverts(&name).is_none());
+    }
+
+    #[test]
+    fn of_very_many_real_servers_those_are_sampled_that_are_shown() {
+        let counters = Counters::default();
+        let key = |n: usize| {
+            let real = ([10, 1, (n >> 8) as u8, n as u8], 80);
+            let real = sample::real_key(([10, 0, 0, 1], 80), real);
+            CheckerKey::new(real, "TCP_CHECK", 0)
+        };
+        let mut samples = Samples::default();
+        let add = |n| counters.checkers.resolve(&key(n));
+        (0..ALL).for_each(|n| drop(add(n)));
+        samples.take(&counters, PACE);
+        assert!(samples.checks(&key(3).real).is_some(), "they are few");
+        drop(add(ALL));
+        samples.take(&counters, PACE);
+        let sampled = |samples: &Samples| samples.checks.len();
+        assert_eq!(sampled(&samples), 1);
+        assert!(samples.checks(&key(3).real).is_some() && samples.checks(&key(4).real).is_none());
+        samples.take(&counters, PACE);
+        assert!(samples.checks(&key(4).real).is_some(), "it was asked for");
+        assert_eq!(sampled(&samples), 2);
     }
 
     #[test]

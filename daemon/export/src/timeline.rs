@@ -2,7 +2,7 @@
 //! events in the order of the bus. Out: for each virtual router, virtual server and real server its changes, oldest
 //! first.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use keepwatch_bus::fact::{DaemonFact, ServiceFact, VrrpFact};
 use keepwatch_bus::subject::{Name, RealKey, ServiceKey, TrackedKey, VrrpState};
 use keepwatch_bus::world::{RealState, Service};
-use keepwatch_bus::{Event, Fact, World};
+use keepwatch_bus::{Event, Fact, FlatMap, World};
 
 /// How far back is remembered, in milliseconds.
 const DAY: i64 = 86_400_000;
@@ -92,10 +92,57 @@ impl fmt::Display for Stage {
 /// A change: since when (milliseconds since 1970), and what from then on.
 pub(crate) type Turn = (i64, Stage);
 
-/// The changes of one subject.
+/// The changes of one subject, oldest first. Nearly all of very many have but one: they began to be up.
+#[derive(Debug, Default)]
+enum Turns {
+    #[default]
+    None,
+    One(Turn),
+    Many(Box<VecDeque<Turn>>),
+}
+
+impl Turns {
+    fn iter(&self) -> impl DoubleEndedIterator<Item = Turn> + '_ {
+        let (one, many) = match self {
+            Self::None => (None, None),
+            Self::One(turn) => (Some(*turn), None),
+            Self::Many(turns) => (None, Some(turns)),
+        };
+        one.into_iter().chain(many.into_iter().flat_map(|turns| turns.iter().copied()))
+    }
+
+    fn last(&self) -> Option<Turn> {
+        self.iter().next_back()
+    }
+
+    fn push(&mut self, turn: Turn) {
+        *self = match std::mem::take(self) {
+            Self::None => Self::One(turn),
+            Self::One(first) => Self::Many(Box::new([first, turn].into())),
+            Self::Many(mut turns) => {
+                turns.push_back(turn);
+                Self::Many(turns)
+            }
+        };
+    }
+
+    /// Forgets the oldest ones that are not needed any more at this time.
+    fn forget(&mut self, at: i64) {
+        if let Self::Many(turns) = self {
+            while turns.len() > MOST || turns.get(1).is_some_and(|(since, _)| *since < at - DAY) {
+                turns.pop_front();
+            }
+            if let (1, Some(last)) = (turns.len(), turns.back().copied()) {
+                *self = Self::One(last);
+            }
+        }
+    }
+}
+
+/// The changes of one subject, and how it is.
 #[derive(Debug, Default)]
 struct Lane {
-    turns: VecDeque<Turn>,
+    turns: Turns,
     /// Of a real server: whether checkers hold, and whether there are any. Of a virtual server: quorum and sorry server.
     flags: (bool, bool),
     resting: bool,
@@ -103,20 +150,18 @@ struct Lane {
 
 impl Lane {
     fn turn(&mut self, at: i64, stage: Stage) {
-        let last = self.turns.back();
-        if last.is_some_and(|(_, known)| *known == stage) || (last.is_none() && stage == Stage::Unknown) {
+        let last = self.turns.last();
+        if last.is_some_and(|(_, known)| known == stage) || (last.is_none() && stage == Stage::Unknown) {
             return;
         }
         // A clock that was set back must not make a span that ends before it begins.
-        let at = last.map_or(at, |(since, _)| at.max(*since));
-        self.turns.push_back((at, stage));
-        while self.turns.len() > MOST || self.turns.get(1).is_some_and(|(since, _)| *since < at - DAY) {
-            self.turns.pop_front();
-        }
+        let at = last.map_or(at, |(since, _)| at.max(since));
+        self.turns.push((at, stage));
+        self.turns.forget(at);
     }
 
     fn is_unknown(&self) -> bool {
-        self.turns.back().is_none_or(|(_, stage)| *stage == Stage::Unknown)
+        self.turns.last().is_none_or(|(_, stage)| stage == Stage::Unknown)
     }
 }
 
@@ -125,7 +170,8 @@ impl Lane {
 pub(crate) struct Timelines {
     routers: HashMap<Name, Lane>,
     services: HashMap<ServiceKey, Lane>,
-    reals: BTreeMap<RealKey, Lane>,
+    /// By their virtual server.
+    reals: HashMap<ServiceKey, FlatMap<SocketAddr, Lane>>,
     /// When the last event was published.
     last: i64,
 }
@@ -136,10 +182,10 @@ impl Timelines {
         let lane = match subject {
             Subject::Router(name) => self.routers.get(name),
             Subject::Service(key) => self.services.get(key),
-            Subject::Real(key) => self.reals.get(key),
+            Subject::Real(key) => self.reals.get(&key.service).and_then(|reals| reals.get(&key.real)),
             Subject::Group(_) | Subject::Tracker(_) => None,
         };
-        lane.into_iter().flat_map(|lane| lane.turns.iter().copied())
+        lane.into_iter().flat_map(|lane| lane.turns.iter())
     }
 
     /// Folds one event in. What is no change of a state changes nothing here.
@@ -160,13 +206,24 @@ impl Timelines {
 
     /// Nothing is known of anything since `since`; what was not heard of for a day is forgotten.
     fn end(&mut self, since: i64, now: i64) {
-        let lanes =
-            self.routers.values_mut().chain(self.services.values_mut()).chain(self.reals.values_mut());
+        let reals = self.reals.values_mut().flat_map(FlatMap::values_mut);
+        let lanes = self.routers.values_mut().chain(self.services.values_mut()).chain(reals);
         lanes.for_each(|lane| lane.turn(since, Stage::Unknown));
-        let kept = |lane: &Lane| lane.turns.back().is_some_and(|(since, _)| *since > now - DAY);
+        let kept = |lane: &Lane| lane.turns.last().is_some_and(|(since, _)| since > now - DAY);
         self.routers.retain(|_, lane| kept(lane));
         self.services.retain(|_, lane| kept(lane));
-        self.reals.retain(|_, lane| kept(lane));
+        self.retain_reals(|_, lane| kept(lane));
+    }
+
+    fn retain_reals(&mut self, wanted: impl Fn(&RealKey, &Lane) -> bool) {
+        self.reals.retain(|service, reals| {
+            reals.retain(|real, lane| wanted(&RealKey { service: *service, real: *real }, lane));
+            !reals.is_empty()
+        });
+    }
+
+    fn real_lane(&mut self, key: &RealKey) -> &mut Lane {
+        self.reals.entry(key.service).or_default().get_or_insert_with(key.real, Lane::default)
     }
 
     fn router(&mut self, at: i64, fact: &VrrpFact) {
@@ -203,7 +260,7 @@ impl Timelines {
             }
             ServiceFact::VirtualServerUnconfigured { service } => {
                 self.services.remove(service);
-                self.reals.retain(|real, _| real.service != *service);
+                self.reals.remove(service);
             }
             ServiceFact::QuorumGained { service, .. } => self.quorum(at, service, Some(true), None),
             ServiceFact::QuorumLost { service, .. } | ServiceFact::QuorumAwaited { service, .. } => {
@@ -212,13 +269,15 @@ impl Timelines {
             ServiceFact::SorryServerAdded { service, .. } => self.quorum(at, service, None, Some(true)),
             ServiceFact::SorryServerRemoved { service, .. } => self.quorum(at, service, None, Some(false)),
             ServiceFact::RealServerConfigured { real, starts_up, checked, .. } => {
-                let lane = self.reals.entry(*real).or_default();
+                let lane = self.real_lane(real);
                 let up = if lane.is_unknown() { *starts_up } else { lane.flags.0 };
                 lane.flags = (up, *checked);
                 lane.turn(at, lane.real());
             }
             ServiceFact::RealServerUnconfigured { real } => {
-                self.reals.remove(real);
+                if let Some(reals) = self.reals.get_mut(&real.service) {
+                    reals.remove(&real.real);
+                }
             }
             ServiceFact::RealServerUp { real } => self.real(at, real, true),
             ServiceFact::RealServerDown { real } => self.real(at, real, false),
@@ -235,16 +294,15 @@ impl Timelines {
     }
 
     fn real(&mut self, at: i64, real: &RealKey, up: bool) {
-        if let Some(lane) = self.reals.get_mut(real) {
+        let reals = self.reals.get_mut(&real.service);
+        if let Some(lane) = reals.and_then(|reals| reals.get_mut(&real.real)) {
             lane.flags.0 = up;
             lane.turn(at, lane.real());
         }
     }
 
     fn rest(&mut self, at: i64, service: &ServiceKey, resting: bool) {
-        // They are in the order of their virtual servers, and this is the least that one of them can be.
-        let first = RealKey { service: *service, real: SocketAddr::from(([0; 4], 0)) };
-        for (_, lane) in self.reals.range_mut(first..).take_while(|(key, _)| key.service == *service) {
+        for lane in self.reals.get_mut(service).into_iter().flat_map(FlatMap::values_mut) {
             lane.resting = resting;
             lane.turn(at, lane.real());
         }
@@ -263,13 +321,13 @@ impl Timelines {
             lane.turn(at, Stage::of(service));
             for real in service.reals.values() {
                 let key = RealKey { service: service.key, real: real.address };
-                let lane = self.reals.entry(key).or_default();
+                let lane = self.real_lane(&key);
                 (lane.flags, lane.resting) = ((real.up, real.checked), real.resting);
                 lane.turn(at, Stage::Real(real.state()));
             }
         }
         self.services.retain(|key, lane| lane.is_unknown() || world.services.contains_key(key));
-        self.reals.retain(|key, lane| lane.is_unknown() || world.real(key).is_some());
+        self.retain_reals(|key, lane| lane.is_unknown() || world.real(key).is_some());
     }
 }
 

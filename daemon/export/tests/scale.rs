@@ -167,7 +167,7 @@ async fn a_large_scrape_has_few_series_for_each_subject() {
             );
             bus.publish(None, ServiceFact::RealServerAdded { real, weight: 1, adopted: false });
             counters.reals.resolve(&real);
-            let key = CheckerKey { real, kind: "TCP_CHECK".into(), index: 0 };
+            let key = CheckerKey::new(real, "TCP_CHECK", 0);
             counters.checkers.resolve(&key).succeeded.inc();
             counters.checks.resolve(&(service, "TCP_CHECK".into())).observe(Duration::from_millis(2));
         }

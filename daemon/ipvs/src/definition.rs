@@ -4,12 +4,12 @@
 //! `virtual_server_group` is one definition with an entry in the table for each line (and each address) of the group.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
 use keepwatch_bus::{
-    Configured, Health,
+    Configured, FlatMap, Health,
     subject::{Family, ServiceKey},
 };
 use keepwatch_model::{self as model, Config, Followed, Levels, Tunnel, TunnelChecksum};
@@ -30,7 +30,7 @@ pub struct Definition {
     /// The quorum is gained this much above, and lost this much below.
     pub hysteresis: u32,
     /// Its real servers.
-    pub servers: BTreeMap<SocketAddr, Server>,
+    pub servers: FlatMap<SocketAddr, Server>,
     /// Who serves while there is no quorum.
     pub sorry: Option<Sorry>,
     /// What the world is told of it.

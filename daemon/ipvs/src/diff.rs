@@ -120,7 +120,7 @@ mod tests {
     fn tables() -> impl Strategy<Value = Table> {
         let servers = (0..5u8).prop_map(|n| SocketAddr::from(([192, 168, 0, n], 80)));
         let virtual_services = (services(), btree_map(servers, destinations(), 0..5))
-            .prop_map(|(service, destinations)| VirtualService { service, destinations });
+            .prop_map(|(service, all)| VirtualService { service, destinations: all.into_iter().collect() });
         btree_map(keys(), virtual_services, 0..6).prop_map(|services| Table { services })
     }
 

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use keepwatch_bus::FlatMap;
 use keepwatch_model::{Global, IpvsNamespace, KernelBuffer};
 use keepwatch_net::namespace::{self, Namespace};
 use netlink_packet_core::{DecodeError, NLM_F_ACK, NLM_F_DUMP};
@@ -234,10 +235,7 @@ impl Kernel {
                     .map_err(|error| KernelError::Answer { request: REQUEST.to_owned(), error })?;
                 let Some((key, service, statistics)) = read else { continue };
                 snapshot.services.insert(key, statistics);
-                snapshot
-                    .table
-                    .services
-                    .insert(key, VirtualService { service, destinations: BTreeMap::new() });
+                snapshot.table.services.insert(key, VirtualService { service, destinations: FlatMap::new() });
             }
         }
         for (key, service) in &mut snapshot.table.services {
@@ -251,7 +249,7 @@ impl Kernel {
         let mut all = Activities::new();
         for key in services {
             let mut servers = BTreeMap::new();
-            self.read_servers(key, &mut BTreeMap::new(), &mut servers)?;
+            self.read_servers(key, &mut FlatMap::new(), &mut servers)?;
             all.extend(servers.into_iter().map(|(key, (_, activity))| (key, activity)));
         }
         Ok(all)
@@ -260,7 +258,7 @@ impl Kernel {
     fn read_servers(
         &mut self,
         key: &ServiceKey,
-        destinations: &mut BTreeMap<SocketAddr, Destination>,
+        destinations: &mut FlatMap<SocketAddr, Destination>,
         servers: &mut BTreeMap<(ServiceKey, SocketAddr), (Statistics, Activity)>,
     ) -> Result<(), KernelError> {
         let request = format!("read real servers of {key}");

@@ -10,7 +10,7 @@ use std::{
 };
 
 use keepwatch_bus::fact::{IpvsFact, ServiceFact};
-use keepwatch_bus::{Bus, EventId, subject::RealKey};
+use keepwatch_bus::{Bus, EventId, FlatMap, subject::RealKey};
 
 use crate::{
     director::Director,
@@ -19,7 +19,28 @@ use crate::{
 };
 
 /// Who stands where in a service, and with which weight.
-type Places = BTreeMap<(SocketAddr, Occupant), u32>;
+type Places = FlatMap<SocketAddr, Standing>;
+
+/// What stands at a place. There may be tens of thousands.
+struct Standing {
+    weight: u32,
+    /// In order, without repetition; none if it is just the real server of that address.
+    others: Option<Box<[Occupant]>>,
+}
+
+impl Standing {
+    fn new(place: SocketAddr, occupants: &[Occupant], weight: u32) -> Self {
+        let others = (*occupants != [Occupant::Real(place)]).then(|| {
+            let sorted: BTreeSet<_> = occupants.iter().copied().collect();
+            sorted.into_iter().collect()
+        });
+        Self { weight, others }
+    }
+
+    fn occupants(&self, place: SocketAddr) -> Vec<Occupant> {
+        self.others.as_ref().map_or_else(|| vec![Occupant::Real(place)], |others| others.to_vec())
+    }
+}
 
 /// See the module.
 pub(crate) struct Ledger {
@@ -103,10 +124,9 @@ impl Ledger {
             for (place, how) in &there.destinations {
                 let occupants = director.occupants(service, *place);
                 let places = self.services.get(service);
-                let known = |occupant: &Occupant| {
-                    places.is_some_and(|places| places.contains_key(&(*place, *occupant)))
-                };
-                if !occupants.iter().all(known) {
+                let standing = places.and_then(|places| places.get(place));
+                let known = standing.map(|standing| standing.occupants(*place)).unwrap_or_default();
+                if !occupants.iter().all(|occupant| known.contains(occupant)) {
                     let cause = entered.or_else(|| director.cause(service, occupants.first()));
                     self.stand(*service, *place, &occupants, how.weight, (cause, true));
                 }
@@ -116,10 +136,7 @@ impl Ledger {
 
     /// Whether anybody of ours stands at a place, as far as was told.
     pub(crate) fn knows(&self, service: &ServiceKey, place: SocketAddr) -> bool {
-        let places = self.services.get(service);
-        places.is_some_and(|places| {
-            places.range((place, Occupant::LEAST)..).next().is_some_and(|((at, _), _)| *at == place)
-        })
+        self.services.get(service).is_some_and(|places| places.contains_key(&place))
     }
 
     /// What was told of these services is not so any more: they were told as unconfigured.
@@ -165,17 +182,18 @@ impl Ledger {
             self.enter(service, true, cause);
         }
         let Some(places) = self.services.get_mut(&service) else { return false };
-        let from = (place, Occupant::LEAST);
-        let here = places.range(from..).take_while(|((at, _), _)| *at == place);
-        let gone: Vec<_> = here.map(|((_, who), _)| *who).filter(|who| !occupants.contains(who)).collect();
+        let before = match occupants {
+            [] => places.remove(&place),
+            _ => places.insert(place, Standing::new(place, occupants, weight)),
+        };
+        let stood = before.as_ref().map(|standing| standing.occupants(place)).unwrap_or_default();
+        let weighed = |who| before.as_ref().filter(|_| stood.contains(who)).map(|standing| standing.weight);
         let mut facts = Vec::new();
-        for who in gone {
-            let before = places.remove(&(place, who));
-            facts.extend(change(service, who, before, None, adopted));
+        for who in stood.iter().filter(|who| !occupants.contains(who)) {
+            facts.extend(change(service, *who, weighed(who), None, adopted));
         }
         for who in occupants {
-            let before = places.insert((place, *who), weight);
-            facts.extend(change(service, *who, before, Some(weight), adopted));
+            facts.extend(change(service, *who, weighed(who), Some(weight), adopted));
         }
         let told = !facts.is_empty();
         for fact in facts {

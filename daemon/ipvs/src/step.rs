@@ -16,10 +16,6 @@ pub(crate) enum Occupant {
 }
 
 impl Occupant {
-    /// The least in the order of occupants.
-    pub(crate) const LEAST: Self =
-        Self::Real(SocketAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::UNSPECIFIED, 0)));
-
     /// Its address and port, as configured.
     pub(crate) fn address(&self) -> SocketAddr {
         match self {

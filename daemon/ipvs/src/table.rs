@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use keepwatch_bus::FlatMap;
 pub use keepwatch_bus::subject::{Family, Protocol, ServiceKey};
 
 /// Clients this close together are one client to persistence.
@@ -153,7 +154,7 @@ pub struct VirtualService {
     /// How it treats what arrives.
     pub service: Service,
     /// The machines behind it.
-    pub destinations: BTreeMap<SocketAddr, Destination>,
+    pub destinations: FlatMap<SocketAddr, Destination>,
 }
 
 impl VirtualService {
@@ -257,7 +258,7 @@ impl Table {
             Operation::AddService(key, service) => match self.services.entry(*key) {
                 Entry::Occupied(_) => Err(Refused::Exists),
                 Entry::Vacant(place) => {
-                    place.insert(VirtualService { service: service.clone(), destinations: BTreeMap::new() });
+                    place.insert(VirtualService { service: service.clone(), destinations: FlatMap::new() });
                     Ok(())
                 }
             },
@@ -267,13 +268,12 @@ impl Table {
             }
             Operation::DeleteService(key) => self.services.remove(key).map(drop).ok_or(Refused::NoService),
             Operation::AddDestination(key, server, destination) => {
-                match self.service(key)?.destinations.entry(*server) {
-                    Entry::Occupied(_) => Err(Refused::Exists),
-                    Entry::Vacant(place) => {
-                        place.insert(*destination);
-                        Ok(())
-                    }
+                let destinations = &mut self.service(key)?.destinations;
+                if destinations.contains_key(server) {
+                    return Err(Refused::Exists);
                 }
+                destinations.insert(*server, *destination);
+                Ok(())
             }
             Operation::SetDestination(key, server, destination) => {
                 *self.service(key)?.destinations.get_mut(server).ok_or(Refused::NoDestination)? =

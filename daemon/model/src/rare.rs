@@ -2,8 +2,11 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{BfdCheck, FileCheck};
 
 /// What can be [`Rare`]: it has a default that lasts for ever.
 pub trait Usual: Default + PartialEq + 'static {
@@ -11,15 +14,35 @@ pub trait Usual: Default + PartialEq + 'static {
     fn usual() -> &'static Self;
 }
 
-/// A `T` that is mostly its default; there may be tens of thousands of its owners. Made with `from`, read as a `T`.
-#[derive(Clone, PartialEq)]
-pub struct Rare<T>(Option<Box<T>>);
+/// A `T` that is mostly its default; there may be tens of thousands of its owners. Made with `from`, read as a `T`. A clone
+/// is the same one until it is written to.
+#[derive(PartialEq)]
+pub struct Rare<T>(Option<Arc<T>>);
+
+impl<T> Clone for Rare<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
 
 impl<T: Usual> From<T> for Rare<T> {
     fn from(value: T) -> Self {
-        Self((value != *T::usual()).then(|| Box::new(value)))
+        Self((value != *T::usual()).then(|| Arc::new(value)))
     }
 }
+
+/// A list that most owners have nothing in.
+macro_rules! usually_empty {
+    ($($item:ty),*) => {
+        $(impl Usual for Vec<$item> {
+            fn usual() -> &'static Self {
+                static USUAL: Vec<$item> = Vec::new();
+                &USUAL
+            }
+        })*
+    };
+}
+usually_empty!(FileCheck, BfdCheck);
 
 impl<T> Default for Rare<T> {
     fn default() -> Self {
@@ -27,15 +50,15 @@ impl<T> Default for Rare<T> {
     }
 }
 
-impl<T: Usual> Rare<T> {
+impl<T: Usual + Clone> Rare<T> {
     /// To write into it, where it is not the default.
     pub fn written(&mut self) -> Option<&mut T> {
-        self.0.as_deref_mut()
+        self.0.as_mut().map(Arc::make_mut)
     }
 
     /// To write into it.
     pub fn make_mut(&mut self) -> &mut T {
-        self.0.get_or_insert_default()
+        Arc::make_mut(self.0.get_or_insert_default())
     }
 }
 

@@ -40,9 +40,9 @@ pub struct RealServer {
     /// Its checkers that run on a schedule, in the order of the file. A server without any check is always up.
     pub checkers: Vec<Arc<Checker>>,
     /// `FILE_CHECK` blocks: files whose numbers change its weight.
-    pub file_checks: Vec<FileCheck>,
+    pub file_checks: Rare<Vec<FileCheck>>,
     /// `BFD_CHECK` blocks: sessions that must be up; no two of one session.
-    pub bfd_checks: Vec<BfdCheck>,
+    pub bfd_checks: Rare<Vec<BfdCheck>>,
 }
 
 impl RealServer {
@@ -63,8 +63,8 @@ impl RealServer {
             snmp_name: None,
             timing: Rare::default(),
             checkers: Vec::new(),
-            file_checks: Vec::new(),
-            bfd_checks: Vec::new(),
+            file_checks: Rare::default(),
+            bfd_checks: Rare::default(),
         }
     }
 }

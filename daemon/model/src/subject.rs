@@ -3,6 +3,8 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Deref;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -118,9 +120,30 @@ pub fn endpoint(address: &SocketAddr, protocol: Protocol) -> String {
     format!("[{}]:{protocol}:{}", address.ip(), address.port())
 }
 
-/// One health checker of one real server.
+/// One health checker of one real server. Read it as its [parts](CheckerParts): they stand in one place for all who name it,
+/// which are many, of very many checkers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct CheckerKey {
+#[serde(transparent)]
+pub struct CheckerKey(Arc<CheckerParts>);
+
+impl CheckerKey {
+    /// That of a checker of this kind, at this place among those of its real server.
+    pub fn new(real: RealKey, kind: impl Into<Name>, index: u16) -> Self {
+        Self(Arc::new(CheckerParts { real, kind: kind.into(), index }))
+    }
+}
+
+impl Deref for CheckerKey {
+    type Target = CheckerParts;
+
+    fn deref(&self) -> &CheckerParts {
+        &self.0
+    }
+}
+
+/// What tells a health checker from all others.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CheckerParts {
     /// The real server that it watches.
     #[serde(flatten)]
     pub real: RealKey,

@@ -11,6 +11,30 @@ use std::time::Duration;
 /// From a start or a reload until memory is given back: by then everybody has been told of it, and who waits for nobody has
 /// become master.
 pub const SETTLED_AFTER: Duration = Duration::from_secs(5);
+/// Blocks of so many bytes are large. It is where the C library begins.
+#[cfg(target_env = "gnu")]
+const LARGE: libc::c_int = 128 << 10;
+
+/// Has large blocks lie by themselves, so that they go back as soon as they are free. Else one that is freed teaches the C
+/// library to keep the next ones of its size among the small ones. To be called at the very beginning.
+pub fn part_large_blocks() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it sets a number, before there is any other thread.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+    }
+}
+
+/// Has all threads that begin from here on share the heaps that there are already. Else each has one of its own, and what one
+/// allocates and another frees (events, most of all) leaves holes in all of them: with ten thousand servers that is a third of
+/// what there is.
+pub fn share_heaps() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it sets a number, which is looked at when a thread wants a heap.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}
 
 /// Gives back free pages of the heap. The threads go on meanwhile; who allocates may wait for a moment.
 pub fn give_heap_back() {

@@ -5,10 +5,11 @@
 //! only what has `smtp_alert`.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 
 use keepwatch_bus::fact::ServiceFact;
 use keepwatch_bus::subject::{CheckerKey, Name, RealKey, ServiceKey, VirtualAddress, VrrpState};
-use keepwatch_bus::{Event, EventId, Fact, History};
+use keepwatch_bus::{Event, EventId, Fact, FlatMap, History};
 
 use crate::Letter;
 use crate::news::News;
@@ -19,7 +20,8 @@ pub struct Secretary {
     instances: HashMap<Name, Router>,
     groups: HashMap<Name, Router>,
     services: HashMap<ServiceKey, Service>,
-    reals: HashMap<RealKey, Real>,
+    /// By their virtual server: there may be tens of thousands.
+    reals: HashMap<ServiceKey, FlatMap<SocketAddr, Real>>,
     wishes: Wishes,
 }
 
@@ -54,22 +56,25 @@ struct Real {
     alert: bool,
     up: bool,
     /// How many checkers it has, and what is thought of one that has said nothing yet.
-    checkers: usize,
+    checkers: u32,
     begins_up: bool,
     /// The places of its checkers that have said last what is not thought of one that has said nothing.
-    otherwise: Vec<u16>,
+    otherwise: Box<[u16]>,
 }
 
 impl Real {
     /// Takes in what a checker says. Returns whether that is another than before, but leaves the server as it is.
     fn checked(&mut self, index: u16, up: bool) -> bool {
-        match self.otherwise.iter().position(|known| *known == index) {
-            Some(place) if up == self.begins_up => drop(self.otherwise.swap_remove(place)),
-            None if up != self.begins_up => self.otherwise.push(index),
-            Some(_) | None => return false,
+        let known = self.otherwise.contains(&index);
+        if known == (up != self.begins_up) {
+            return false;
         }
-        let all_up =
-            if self.begins_up { self.otherwise.is_empty() } else { self.otherwise.len() >= self.checkers };
+        let others = self.otherwise.iter().copied().filter(|known| *known != index);
+        self.otherwise = others.chain((!known).then_some(index)).collect();
+        let all_up = match self.begins_up {
+            true => self.otherwise.is_empty(),
+            false => self.otherwise.len() >= self.checkers as usize,
+        };
         self.up == all_up
     }
 }
@@ -144,16 +149,21 @@ impl Secretary {
             News::RealConfigured { real, settings, .. } => {
                 // Without `alpha` a real server is thought up until a check fails, so that its first success is no news.
                 let up = !self.services.get(&real.service).is_some_and(|service| service.alpha);
-                let new = Real { alert: false, up, checkers: 0, begins_up: up, otherwise: Vec::new() };
-                let known = self.reals.entry(real).or_insert(new);
+                let new = || Real { alert: false, up, checkers: 0, begins_up: up, otherwise: Box::default() };
+                let reals = self.reals.entry(real.service).or_default();
+                let known = reals.get_or_insert_with(real.real, new);
                 known.alert = settings.smtp_alert;
-                known.checkers = settings.checkers.len() + settings.followed().count();
-                let checkers = known.checkers;
-                known.otherwise.retain(|index| usize::from(*index) < checkers);
+                let checkers = settings.checkers.len() + settings.followed().count();
+                known.checkers = u32::try_from(checkers).unwrap_or(u32::MAX);
+                if known.otherwise.iter().any(|index| usize::from(*index) >= checkers) {
+                    let left = known.otherwise.iter().copied();
+                    known.otherwise = left.filter(|index| usize::from(*index) < checkers).collect();
+                }
                 Vec::new()
             }
             News::RealRemoved { real } => {
-                let known = self.reals.remove(&real).filter(|known| known.alert && known.up);
+                let known = self.reals.get_mut(&real.service).and_then(|reals| reals.remove(&real.real));
+                let known = known.filter(|known| known.alert && known.up);
                 known.map(|_| real_words(&real, "DOWN", "Removing")).into_iter().collect()
             }
             News::RealState { real, up } => self.real_changed(&real, up, cause, history),
@@ -176,17 +186,22 @@ impl Secretary {
         }
     }
 
+    fn real(&mut self, key: &RealKey) -> Option<&mut Real> {
+        self.reals.get_mut(&key.service)?.get_mut(&key.real)
+    }
+
     fn wants(&self, service: &ServiceKey) -> bool {
         self.services.get(service).is_some_and(|service| service.alert)
     }
 
     /// A checker is of another opinion than before. When its server is too, that is mailed, and not this.
     fn checked(&mut self, checker: &CheckerKey, up: bool) -> Option<Words> {
-        let known = self.reals.get_mut(&checker.real)?;
-        let wanted = known.checked(checker.index, up) && known.alert && !self.wishes.no_checkers;
+        let known = self.real(&checker.real)?;
+        let wanted = known.checked(checker.index, up) && known.alert;
+        let (is_up, wanted) = (known.up, wanted && !self.wishes.no_checkers);
         // As in keepalived, a number in a file is none.
         let wanted = wanted && &*checker.kind != "FILE_CHECK";
-        wanted.then(|| real_words(&checker.real, up_or_down(known.up), &check_line(&checker.kind, up)))
+        wanted.then(|| real_words(&checker.real, up_or_down(is_up), &check_line(&checker.kind, up)))
     }
 
     fn instance_changed(&mut self, instance: &Name, to: VrrpState) -> Vec<Words> {
@@ -230,7 +245,7 @@ impl Secretary {
         cause: Option<EventId>,
         history: &History,
     ) -> Vec<Words> {
-        let Some(known) = self.reals.get_mut(real) else { return Vec::new() };
+        let Some(known) = self.real(real) else { return Vec::new() };
         if std::mem::replace(&mut known.up, up) == up || !known.alert {
             return Vec::new();
         }

@@ -1,7 +1,7 @@
 //! One event for people: its line in the log, or, for facts that have none there, one made here.
 
 use keepwatch_bus::fact::{ServiceFact, VrrpFact};
-use keepwatch_bus::subject::{CheckerKey, RealKey};
+use keepwatch_bus::subject::RealKey;
 use keepwatch_bus::{Event, Fact};
 
 /// The text of an event, never empty.
@@ -24,8 +24,8 @@ fn unlogged(fact: &Fact) -> String {
         Fact::Service(ServiceFact::RealServerConfigured { real, .. }) => format!("{} configured", of(real)),
         Fact::Service(ServiceFact::RealServerUp { real }) => format!("{} is up", of(real)),
         Fact::Service(ServiceFact::RealServerDown { real }) => format!("{} is down", of(real)),
-        Fact::Service(ServiceFact::CheckSucceeded { checker: CheckerKey { real, kind, .. }, .. }) => {
-            format!("{kind} of {} succeeded", of(real))
+        Fact::Service(ServiceFact::CheckSucceeded { checker, .. }) => {
+            format!("{} of {} succeeded", checker.kind, of(&checker.real))
         }
         other => other.kind().replace('_', " "),
     }

@@ -9,7 +9,7 @@ use std::thread;
 
 use keepwatch_bus::fact::{ConfigChange, DaemonFact};
 use keepwatch_bus::{Bus, EventId, own_file};
-use keepwatch_config::model::{Checker, Global};
+use keepwatch_config::model::{Checker, Global, Rare};
 use keepwatch_config::source::SourceMap;
 use keepwatch_config::{Config, Diagnostic, Diagnostics, Host, HostAddress, Loaded, Options, Severity};
 use keepwatch_net::address::{PROTOCOL_KEEPALIVED, kernel_keeps_marks};
@@ -107,7 +107,7 @@ fn follow_no_session(config: &mut Config) {
     }
     config.sync_groups.iter_mut().for_each(|group| group.tracking.bfds.clear());
     let reals = config.virtual_servers.iter_mut().flat_map(|server| &mut server.real_servers);
-    reals.for_each(|real| real.bfd_checks.clear());
+    reals.for_each(|real| real.bfd_checks = Rare::default());
 }
 
 /// What of a configuration does not fit this host, its interfaces and addresses: nothing if it runs in a namespace of its

@@ -136,6 +136,7 @@ fn begin(cli: Box<Cli>, started: Started) -> Result<ControlFlow<i32, (Runtime, R
     }
     let rights = Rights::needed(&settings, &accepted);
     rights.keep().context("giving up capabilities")?;
+    memory::share_heaps();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .thread_name("keepwatch")

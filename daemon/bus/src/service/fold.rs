@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use keepwatch_model as model;
+use keepwatch_model::Rare;
 
 use super::{Checker, Failure, RealServer, SeenPage, Service, ServiceFact};
 use crate::subject::{CheckerKey, RealKey, ServiceKey};
@@ -114,14 +115,16 @@ impl ServiceFact {
             }
             Self::PageDigestSeen { checker, url, digest } => {
                 let Some(checker) = checker_mut(w, checker, change) else { return };
-                checker.pages.retain(|page| page.url != *url);
-                checker.pages.push(SeenPage { url: *url, digest: digest.clone(), changed: change });
-                checker.pages.sort_by_key(|page| page.url);
+                let pages = &mut checker.seen.make_mut().pages;
+                pages.retain(|page| page.url != *url);
+                pages.push(SeenPage { url: *url, digest: digest.clone(), changed: change });
+                pages.sort_by_key(|page| page.url);
             }
             Self::CertificateSeen { checker, certificate } => {
                 if let Some(checker) = checker_mut(w, checker, change) {
-                    checker.certificate = Some(Box::new(certificate.clone()));
-                    checker.certificate_seen = Some(change);
+                    let seen = checker.seen.make_mut();
+                    seen.certificate = Some(Box::new(certificate.clone()));
+                    seen.certificate_seen = Some(change);
                 }
             }
             Self::CheckNotRun { .. } => {}
@@ -169,7 +172,9 @@ fn moves<T: PartialEq>(before: &[T], after: &[T], alike: impl Fn(&T, &T) -> bool
 fn take(seen: &mut Vec<Checker>, which: impl Fn(&CheckerKey) -> bool, to: u16) -> Option<Checker> {
     let at = seen.iter().position(|checker| which(&checker.key))?;
     let mut checker = seen.swap_remove(at);
-    checker.key.index = to;
+    if checker.key.index != to {
+        checker.key = CheckerKey::new(checker.key.real, checker.key.kind.clone(), to);
+    }
     Some(checker)
 }
 
@@ -200,9 +205,7 @@ fn checker_mut<'a>(w: &'a mut World, key: &CheckerKey, change: Change) -> Option
                 ok: None,
                 failure: None,
                 changed: change,
-                pages: Vec::new(),
-                certificate: None,
-                certificate_seen: None,
+                seen: Rare::default(),
             });
             checkers.len() - 1
         }

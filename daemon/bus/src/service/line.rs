@@ -198,7 +198,7 @@ mod tests {
 
     fn checker(kind: &str) -> CheckerKey {
         let real = sample::real_key(([10, 0, 0, 1], 80), ([10, 0, 1, 2], 8080));
-        CheckerKey { real, kind: kind.into(), index: 0 }
+        CheckerKey::new(real, kind, 0)
     }
 
     /// Their words, for people look for them: what each checker says when it succeeds, and when it fails for good.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use jiff::Timestamp;
 use keepwatch_model as model;
+use keepwatch_model::{Rare, Usual};
 use serde::{Deserialize, Serialize};
 
 use crate::configured::Configured;
@@ -161,7 +162,15 @@ pub struct Checker {
     pub failure: Option<Failure>,
     /// Last report; when it first saw something while there is none.
     pub changed: Change,
-    /// What was seen of its pages, those whose digest matters.
+    /// What it has seen: nothing, mostly.
+    #[serde(flatten)]
+    pub seen: Rare<Sights>,
+}
+
+/// What a checker sees besides whether its server is well.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sights {
+    /// Its pages, those whose digest matters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pages: Vec<SeenPage>,
     /// The certificate that the server showed last.
@@ -170,6 +179,13 @@ pub struct Checker {
     /// When that was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_seen: Option<Change>,
+}
+
+impl Usual for Sights {
+    fn usual() -> &'static Self {
+        static USUAL: Sights = Sights { pages: Vec::new(), certificate: None, certificate_seen: None };
+        &USUAL
+    }
 }
 
 /// A page, as a checker saw it last.

@@ -2,10 +2,12 @@
 //! one at a place, or the next after it, without a walk over all. A reload may take any part of it away, or put new
 //! ones before all others: each costs the logarithm of how many there are.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::marker::PhantomData;
 
+use hashbrown::HashTable;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::keyed::Keyed;
@@ -45,21 +47,24 @@ impl Placed for RealServer {
 
 /// A place, and how many were placed before: while a reload is told, two may be at one place for a moment, and the one
 /// that came there later stands after the other.
-type Place = (u32, u64);
+type Place = (u32, u32);
 
 /// Values by key, in the order of the configuration.
 #[derive(Clone)]
 pub struct Ordered<K, V> {
-    places: HashMap<K, Place>,
+    /// Where the value of each key is, which has the key in it: there may be very many.
+    places: HashTable<Place>,
+    hasher: RandomState,
     /// Boxed: nodes of a tree that grows at its end are half empty.
     values: BTreeMap<Place, Box<V>>,
     /// How many were placed so far.
-    placed: u64,
+    placed: u32,
     /// How many have a place that another had before.
     shared: usize,
+    keys: PhantomData<K>,
 }
 
-impl<K: Clone + Eq + Hash, V: Placed> Ordered<K, V> {
+impl<K, V: Placed> Ordered<K, V> {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.values.len()
@@ -68,21 +73,6 @@ impl<K: Clone + Eq + Hash, V: Placed> Ordered<K, V> {
     /// Is there none?
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
-    }
-
-    /// The one of this key.
-    pub fn get(&self, key: &K) -> Option<&V> {
-        self.values.get(self.places.get(key)?).map(Box::as_ref)
-    }
-
-    /// The one of this key; who gives it another place calls [`Self::settle`].
-    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        self.values.get_mut(self.places.get(key)?).map(Box::as_mut)
-    }
-
-    /// Is there one of this key?
-    pub fn contains_key(&self, key: &K) -> bool {
-        self.places.contains_key(key)
     }
 
     /// All of them, in order.
@@ -111,32 +101,69 @@ impl<K: Clone + Eq + Hash, V: Placed> Ordered<K, V> {
         self.values().nth(number)
     }
 
+    fn is_taken(&self, position: u32) -> bool {
+        self.values.range((position, 0)..=(position, u32::MAX)).next().is_some()
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Placed + Keyed<K>> Ordered<K, V> {
+    fn place(&self, key: &K) -> Option<Place> {
+        let is_it = |place: &Place| self.values.get(place).is_some_and(|value| value.key() == *key);
+        self.places.find(self.hasher.hash_one(key), is_it).copied()
+    }
+
+    /// The one of this key.
+    pub fn get(&self, key: &K) -> Option<&V> {
+        self.values.get(&self.place(key)?).map(Box::as_ref)
+    }
+
+    /// The one of this key; who gives it another place calls [`Self::settle`].
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.values.get_mut(&self.place(key)?).map(Box::as_mut)
+    }
+
+    /// Is there one of this key?
+    pub fn contains_key(&self, key: &K) -> bool {
+        self.place(key).is_some()
+    }
+
     /// Puts one at its place, and takes the one that had the key before.
     pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
         let before = self.remove(&key);
+        if self.placed == u32::MAX {
+            self.place_anew();
+        }
         let place = (value.position(), self.placed);
         self.placed += 1;
         self.shared += usize::from(self.is_taken(place.0));
-        self.places.insert(key, place);
         self.values.insert(place, Box::new(value));
+        let Self { places, hasher, values, .. } = self;
+        let hash_of = |place: &Place| values.get(place).map_or(0, |value| hasher.hash_one(value.key()));
+        places.insert_unique(hasher.hash_one(&key), place, hash_of);
         before
+    }
+
+    /// Has the places count from the beginning: no number is left for a new one.
+    fn place_anew(&mut self) {
+        let all = std::mem::take(self);
+        for value in all.values.into_values() {
+            self.insert(value.key(), *value);
+        }
     }
 
     /// Takes one out.
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
-        let place = self.places.remove(key)?;
+        let (places, values) = (&mut self.places, &self.values);
+        let is_it = |place: &Place| values.get(place).is_some_and(|value| value.key() == *key);
+        let (place, _) = places.find_entry(self.hasher.hash_one(key), is_it).ok()?.remove();
         let value = self.values.remove(&place);
         self.shared -= usize::from(self.is_taken(place.0));
         value.map(|value| *value)
     }
 
-    fn is_taken(&self, position: u32) -> bool {
-        self.values.range((position, 0)..=(position, u64::MAX)).next().is_some()
-    }
-
     /// Puts one that has a new place where it belongs.
     pub(crate) fn settle(&mut self, key: &K) {
-        if self.get(key).zip(self.places.get(key)).is_some_and(|(value, place)| value.position() != place.0)
+        if self.get(key).zip(self.place(key)).is_some_and(|(value, place)| value.position() != place.0)
             && let Some(value) = self.remove(key)
         {
             self.insert(key.clone(), value);
@@ -146,7 +173,8 @@ impl<K: Clone + Eq + Hash, V: Placed> Ordered<K, V> {
 
 impl<K, V> Default for Ordered<K, V> {
     fn default() -> Self {
-        Self { places: HashMap::new(), values: BTreeMap::new(), placed: 0, shared: 0 }
+        let (places, hasher) = (HashTable::new(), RandomState::new());
+        Self { places, hasher, values: BTreeMap::new(), placed: 0, shared: 0, keys: PhantomData }
     }
 }
 
@@ -163,7 +191,7 @@ impl<K, V: fmt::Debug> fmt::Debug for Ordered<K, V> {
     }
 }
 
-impl<K: Clone + Eq + Hash, V: Placed> FromIterator<(K, V)> for Ordered<K, V> {
+impl<K: Clone + Eq + Hash, V: Placed + Keyed<K>> FromIterator<(K, V)> for Ordered<K, V> {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
         let mut all = Self::default();
         for (key, value) in pairs {

@@ -347,14 +347,14 @@ fn trouble_of_service(service: &Service, all: &mut Vec<Trouble>) {
 fn trouble_of_certificates(service: &Service, now: Timestamp, all: &mut Vec<Trouble>) {
     for real in service.reals.values() {
         for checker in &real.checkers {
-            let Some(certificate) = &checker.certificate else { continue };
+            let Some(certificate) = &checker.seen.certificate else { continue };
             let error = match &certificate.distrust {
                 _ if certificate.not_after < now => format!("it held until {}", certificate.not_after),
                 Some(why) => format!("the `ca` would not have it: {why}"),
                 None => continue,
             };
             let what = format!("VS {}: the certificate of {} is no good", service.key, real.address);
-            let trouble = Trouble::new(Weight::Degraded, what, error).by(checker.certificate_seen);
+            let trouble = Trouble::new(Weight::Degraded, what, error).by(checker.seen.certificate_seen);
             // Several checkers of a server see the same one.
             if !all.iter().any(|other| (&other.what, &other.error) == (&trouble.what, &trouble.error)) {
                 all.push(trouble);

@@ -33,9 +33,9 @@ pub(crate) enum Probe {
     /// Pages of a web server.
     Pages(Arc<Pages>),
     /// A command, and how it is run.
-    Command(Arc<Checker>, Manner),
+    Command(Arc<(Arc<Checker>, Manner)>),
     /// It could not be prepared, for this reason.
-    Broken(Arc<str>),
+    Broken(Arc<String>),
 }
 
 impl Probe {
@@ -45,9 +45,9 @@ impl Probe {
         match &checker.kind {
             CheckerKind::Http(settings) => match Pages::new(checker, settings, ssl.as_deref(), workshop) {
                 Ok(pages) => Self::Pages(Arc::new(pages)),
-                Err(error) => Self::Broken(error.into()),
+                Err(error) => Self::Broken(Arc::new(error)),
             },
-            CheckerKind::Misc(_) => Self::Command(checker.clone(), *manner),
+            CheckerKind::Misc(_) => Self::Command(Arc::new((checker.clone(), *manner))),
             CheckerKind::Tcp(_)
             | CheckerKind::Smtp(_)
             | CheckerKind::Dns(_)
@@ -69,7 +69,7 @@ impl Probe {
                 CheckerKind::Tcp(settings) => Some(settings),
                 _ => None,
             },
-            Self::Pages(_) | Self::Command(..) | Self::Broken(_) => None,
+            Self::Pages(_) | Self::Command(_) | Self::Broken(_) => None,
         }
     }
 
@@ -78,8 +78,8 @@ impl Probe {
         match self {
             Self::Plain(checker) => plain(&checker.kind).await.into(),
             Self::Pages(pages) => Box::pin(pages.check()).await,
-            Self::Command(checker, manner) => match &checker.kind {
-                CheckerKind::Misc(settings) => misc::check(settings, *manner).await.into(),
+            Self::Command(command) => match &command.0.kind {
+                CheckerKind::Misc(settings) => misc::check(settings, command.1).await.into(),
                 other => plain(other).await.into(),
             },
             Self::Broken(error) => Outcome::NotRun(error.to_string()).into(),

@@ -24,7 +24,7 @@ fn real(n: u8) -> RealKey {
 }
 
 fn definition(n: u8, index: u16, checker: Checker) -> Definition {
-    let key = CheckerKey { real: real(n), kind: "TCP_CHECK".into(), index };
+    let key = CheckerKey::new(real(n), "TCP_CHECK", index);
     Definition {
         key,
         checker: checker.into(),
@@ -191,7 +191,7 @@ fn first_checks_come_after_a_second_and_are_spread_over_the_warmup() {
     let spread = Checker { warmup: Duration::from_secs(60), ..tcp_checker(0, false) };
     let definitions = (0..100u16).map(|n| definition(1, n, spread.clone())).collect();
     let story = Story::new(definitions);
-    let first_turns: Vec<_> = story.roster.queue.iter().map(|(at, _)| *at - story.now).collect();
+    let first_turns: Vec<_> = story.roster.planned().iter().map(|(at, _)| *at - story.now).collect();
     let ten_seconds = Duration::from_secs(10);
     assert!(first_turns.iter().all(|turn| (BOOTSTRAP..BOOTSTRAP + spread.warmup).contains(turn)));
     for part in 0..6u32 {
@@ -204,7 +204,7 @@ fn first_checks_come_after_a_second_and_are_spread_over_the_warmup() {
 fn without_warmup_the_first_check_comes_after_a_second_sharp() {
     let sharp = Checker { warmup: Duration::ZERO, ..tcp_checker(0, false) };
     let story = Story::new((0..20).map(|n| definition(n, 0, sharp.clone())).collect());
-    assert!(story.roster.queue.iter().all(|(at, _)| *at - story.now == BOOTSTRAP));
+    assert!(story.roster.planned().iter().all(|(at, _)| *at - story.now == BOOTSTRAP));
 }
 
 #[test]
@@ -254,9 +254,9 @@ fn a_reload_without_changes_touches_nothing() {
     story.round(&Outcome::GOOD);
     story.round(&failed());
     let flying = story.next();
-    let planned = story.roster.queue.clone();
+    let planned = story.roster.planned();
     assert_eq!(story.apply(definitions()), []);
-    assert_eq!(story.roster.queue, planned);
+    assert_eq!(story.roster.planned(), planned);
     assert!(story.conclude(&flying[0], failed()).is_some(), "a check under way at the reload still counts");
 }
 
@@ -382,7 +382,7 @@ fn a_weight_ends_with_the_health_of_who_said_it() {
 
 fn follower(n: u8, weight: i32) -> Follower {
     let followed = Followed::File(FileCheck { track_file: "f".into(), weight, reverse: false });
-    Follower { key: CheckerKey { real: real(n), kind: followed.keyword().into(), index: 0 }, followed }
+    Follower { key: CheckerKey::new(real(n), followed.keyword(), 0), followed }
 }
 
 #[tokio::test]
@@ -431,7 +431,7 @@ fn a_weight_that_is_set_counts_for_checkers_that_say_the_weight_themselves() {
 fn a_server_that_follows_a_session_which_is_down_is_reported_though_it_was_thought_so() {
     let mut story = Story::new(Vec::new());
     let session = Followed::Session(BfdCheck { session: "b1".into(), alpha: false });
-    let key = CheckerKey { real: real(2), kind: session.keyword().into(), index: 0 };
+    let key = CheckerKey::new(real(2), session.keyword(), 0);
     let followers = vec![Follower { key, followed: session.clone() }];
     story.roster.level(&session.tracked(), Level::Down, None);
     assert_eq!(story.roster.apply(story.now, Vec::new(), followers, None), []);
@@ -445,7 +445,7 @@ async fn what_a_server_follows_is_told_once_a_while_after_it_began_and_not_again
     let mut story = Story::new(Vec::new());
     let session = Followed::Session(BfdCheck { session: "b1".into(), alpha: false });
     let tracked = session.tracked();
-    let key = CheckerKey { real: real(2), kind: session.keyword().into(), index: 0 };
+    let key = CheckerKey::new(real(2), session.keyword(), 0);
     let followers = || vec![follower(2, 0), Follower { key: key.clone(), followed: session.clone() }];
     story.number("f", 0);
     story.roster.level(&tracked, Level::Down, None);
@@ -492,7 +492,7 @@ fn a_server_that_is_checked_and_follows_a_file_is_up_while_both_say_so() {
 fn checkers_that_rest_are_not_due_and_begin_soon_when_they_work_again() {
     let other = ServiceKey::Address { address: [10, 0, 0, 9].into(), port: 80, protocol: Protocol::Tcp };
     let mut elsewhere = definition(3, 0, tcp_checker(0, false));
-    elsewhere.key.real.service = other;
+    elsewhere.key = CheckerKey::new(RealKey { service: other, ..real(3) }, "TCP_CHECK", 0);
     let definitions = || vec![definition(2, 0, tcp_checker(0, false)), elsewhere.clone()];
     let mut story = Story::new(definitions());
     let both: BTreeSet<ServiceKey> = [real(2).service, other].into();
@@ -509,5 +509,5 @@ fn checkers_that_rest_are_not_due_and_begin_soon_when_they_work_again() {
     assert!(story.roster.deadline().unwrap() <= story.now + BOOTSTRAP);
     assert_eq!(story.next().len(), 1);
     story.roster.rest(story.now, BTreeSet::new());
-    assert_eq!(story.roster.queue.len(), 1, "one is under way, the other is waiting");
+    assert_eq!(story.roster.planned().len(), 1, "one is under way, the other is waiting");
 }

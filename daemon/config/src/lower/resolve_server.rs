@@ -10,7 +10,7 @@ use super::server_ports::{persistence_of_port_zero, port_for};
 use super::server_rules::{Defined, Serves, followed, ha_suspend, protocol, serves};
 use crate::diagnostics::Diagnostic;
 use crate::model::{
-    Checker, Config, Family, Forwarding, Name, RealServer, ServiceKey, SorryServer, VirtualServer,
+    Checker, Config, Family, Forwarding, Name, Rare, RealServer, ServiceKey, SorryServer, VirtualServer,
     VirtualServerKey, Weight,
 };
 use crate::preprocess::Context;
@@ -231,6 +231,8 @@ fn real_servers(
 ) -> Vec<RealServer> {
     let mut seen: HashSet<SocketAddr> = HashSet::new();
     let mut servers = Vec::with_capacity(reals.len());
+    // Mostly all say the same: what they say stands in one place then.
+    let mut said = Rare::from(draft.timing);
     let blind_scheduler = idle::blind_scheduler(scheduler, draft.quorum.map_or(1, |(quorum, _)| quorum));
     for mut real in reals {
         if !seen.insert(SocketAddr::new(real.address, real.port)) {
@@ -264,6 +266,12 @@ fn real_servers(
         let checkers = real.checkers.into_iter().flat_map(|checker| checker.resolve(&around, context));
         let checkers: Vec<(Span, Checker)> = checkers.collect();
         idle::twice(&checkers, context);
+        // Not in the room that they were made in, which is much larger.
+        let mut shared = Vec::with_capacity(checkers.len());
+        shared.extend(checkers.into_iter().map(|(_, checker)| Arc::new(checker)));
+        if *said != timing {
+            said = timing.into();
+        }
         servers.push(RealServer {
             address,
             weight: Weight(real.weight.unwrap_or(draft.weight)),
@@ -276,11 +284,11 @@ fn real_servers(
             notify_up: real.notify_up.map(Box::new),
             notify_down: real.notify_down.map(Box::new),
             snmp_name: real.snmp_name,
-            timing: timing.into(),
-            checkers: checkers.into_iter().map(|(_, checker)| Arc::new(checker)).collect(),
+            timing: said.clone(),
+            checkers: shared,
             virtualhost,
-            file_checks,
-            bfd_checks,
+            file_checks: file_checks.into(),
+            bfd_checks: bfd_checks.into(),
         });
     }
     servers

@@ -228,7 +228,7 @@ fn real_server(page: &mut Page, real: &RealServer) {
     if !settings.file_checks.is_empty() {
         page.line(format_args!("   Tracked Files"));
     }
-    for check in &settings.file_checks {
+    for check in settings.file_checks.iter() {
         page.line(format_args!("     {}, weight {}", check.track_file, check.weight));
     }
     if !settings.bfd_checks.is_empty() {
@@ -308,7 +308,7 @@ mod tests {
             page.0.contains("   Has run = yes")
         };
         let key = sample::real_key(([10, 0, 0, 100], 80), ([10, 0, 1, 1], 8080));
-        let checker = CheckerKey { real: key, index: 0, kind: "TCP_CHECK".into() };
+        let checker = CheckerKey::new(key, "TCP_CHECK", 0);
         let mut facts = vec![
             ServiceFact::VirtualServerConfigured {
                 service: key.service,

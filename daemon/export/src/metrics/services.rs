@@ -184,6 +184,15 @@ fn checks(families: &mut Families, services: &[Shown<'_>], counters: &Counters) 
     for (labels, counted) in &rows {
         last.sample_of(labels, &[], signed(&counted.last_took_microseconds) / 1e6);
     }
+    if !rows.is_empty() {
+        families
+            .histogram(
+                "keepwatch_check_start_delay_seconds",
+                "How much later health checks began than they were due, all of them together",
+                &[],
+            )
+            .observed(&Labels::default(), &[], &counters.check_delays.read());
+    }
     let mut latency = families.histogram(
         "keepwatch_check_latency_seconds",
         "How long health checks of one kind take, all real servers of a virtual server together",
@@ -206,7 +215,7 @@ fn certificates(families: &mut Families, services: &[Shown<'_>]) {
         .filter_map(|(labels, checker)| {
             let (kind, index) = (&*checker.key.kind, checker.key.index.to_string());
             let labels = labels.with(&[("checker", kind), ("index", &index)]);
-            Some((labels, checker.certificate.as_ref()?))
+            Some((labels, checker.seen.certificate.as_ref()?))
         })
         .collect();
     let mut until = families.gauge(

@@ -142,7 +142,7 @@ fn real() -> RealKey {
 }
 
 fn checker() -> CheckerKey {
-    CheckerKey { real: real(), kind: "TCP_CHECK".into(), index: 0 }
+    CheckerKey::new(real(), "TCP_CHECK", 0)
 }
 
 fn instance() -> Instance {

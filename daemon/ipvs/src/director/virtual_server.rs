@@ -1,13 +1,13 @@
 //! One virtual server: who is up, whether that is enough, and who should serve.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     net::{IpAddr, SocketAddr},
 };
 
 use keepwatch_bus::fact::ServiceFact;
 use keepwatch_bus::{
-    Bus, EventId, Health,
+    Bus, EventId, FlatMap, Health,
     subject::{RealKey, ServiceKey},
 };
 
@@ -20,7 +20,7 @@ use crate::{
 /// See the module.
 pub(super) struct VirtualServer {
     definition: Definition,
-    reals: BTreeMap<SocketAddr, Real>,
+    reals: FlatMap<SocketAddr, Real>,
     /// The weight that is up.
     live: i64,
     quorum: bool,
@@ -111,7 +111,7 @@ impl VirtualServer {
         let old = std::mem::replace(&mut self.definition, definition);
         self.cause = cause;
         for (address, server) in &self.definition.servers {
-            let real = self.reals.entry(*address).or_insert_with(|| Real::new(server));
+            let real = self.reals.get_or_insert_with(*address, || Real::new(server));
             if old.servers.get(address) != Some(server) {
                 real.cause = cause;
             }
@@ -207,7 +207,7 @@ impl VirtualServer {
 
     /// What should be in the table at one of its entries.
     pub(super) fn entry(&self, key: &ServiceKey) -> VirtualService {
-        let mut destinations: BTreeMap<SocketAddr, Destination> = BTreeMap::new();
+        let mut destinations: FlatMap<SocketAddr, Destination> = FlatMap::new();
         if let Some((place, destination)) = self.sorry_destination(key) {
             destinations.insert(place, destination);
         }
@@ -224,7 +224,7 @@ impl VirtualServer {
             };
             let place = destination_address(key, *address, server.forwarding);
             // A sorry server that is a real server too serves as whichever of the two is live.
-            let known = destinations.entry(place).or_insert(destination);
+            let known = destinations.get_or_insert_with(place, || destination);
             if !known.is_live() {
                 *known = destination;
             }
@@ -272,8 +272,8 @@ impl VirtualServer {
         place: SocketAddr,
         which: impl Fn(&SocketAddr, &Server) -> bool,
     ) -> impl Iterator<Item = SocketAddr> {
-        let port = |port| SocketAddr::new(place.ip(), port);
-        let near = self.definition.servers.range(port(0)..=port(u16::MAX));
+        let [first, last] = [0, u16::MAX].map(|port| SocketAddr::new(place.ip(), port));
+        let near = self.definition.servers.from(&first).take_while(move |(address, _)| **address <= last);
         near.filter(move |(address, server)| {
             destination_address(key, **address, server.forwarding) == place && which(address, server)
         })

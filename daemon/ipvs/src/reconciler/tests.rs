@@ -348,8 +348,9 @@ fn meddle(table: &mut Table, meddling: &Meddling) {
             }
         }
         Meddling::Insert(n) => {
-            if let Some(some) = service.destinations.values().next().copied() {
-                service.destinations.entry(web(*n)).or_insert(some);
+            let some = service.destinations.values().next().copied();
+            if let Some(some) = some {
+                service.destinations.get_or_insert_with(web(*n), || some);
             }
         }
         Meddling::Reschedule => service.service.scheduler = "lc".to_owned(),

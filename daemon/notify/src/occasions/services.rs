@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
+use keepwatch_bus::FlatMap;
 use keepwatch_bus::subject::{RealKey, ServiceKey};
 use keepwatch_model::VirtualServer;
 
@@ -25,7 +26,7 @@ struct Service {
     sorry: bool,
     /// Whether it has quorum, once that was said.
     quorum: Option<bool>,
-    reals: Vec<(SocketAddr, Real)>,
+    reals: FlatMap<SocketAddr, Real>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +38,7 @@ struct Real {
 
 impl Service {
     fn real(&mut self, address: SocketAddr) -> Option<&mut Real> {
-        self.reals.iter_mut().find(|(known, _)| *known == address).map(|(_, real)| real)
+        self.reals.get_mut(&address)
     }
 
     /// What of it is up goes down.
@@ -68,14 +69,12 @@ impl Services {
         if service.real(real.real).is_some() {
             return None;
         }
-        service.reals.push((real.real, Real { up, told: false }));
+        service.reals.insert(real.real, Real { up, told: false });
         (up && tell).then_some(About::Real { real, up })
     }
 
     pub(super) fn real_removed(&mut self, real: RealKey) -> Option<About> {
-        let service = self.all.get_mut(&real.service)?;
-        let place = service.reals.iter().position(|(known, _)| *known == real.real)?;
-        let (_, known) = service.reals.remove(place);
+        let known = self.all.get_mut(&real.service)?.reals.remove(&real.real)?;
         known.up.then_some(About::Real { real, up: false })
     }
 

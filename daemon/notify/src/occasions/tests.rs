@@ -121,7 +121,7 @@ fn one_that_begins_down_is_told_so_by_its_first_check() {
     let mut teller = watching(false);
     services(&mut teller, false, |_| {});
     let failed = |attempt| ServiceFact::CheckFailed {
-        checker: CheckerKey { real: real(), kind: "TCP_CHECK".into(), index: 0 },
+        checker: CheckerKey::new(real(), "TCP_CHECK", 0),
         failure: Failure::new(FailureReason::Refused, "refused"),
         log_always: false,
         attempt,

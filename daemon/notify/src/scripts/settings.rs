@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use keepwatch_bus::FlatMap;
 use keepwatch_bus::subject::{Name, ServiceKey};
 use keepwatch_model::Config;
 use keepwatch_model::{Notify, Rare, Script, Usual, VirtualServer};
@@ -37,7 +38,7 @@ pub struct ServiceScripts {
     /// `quorum_down`.
     pub down: Option<Script>,
     /// Of its real servers.
-    pub reals: BTreeMap<SocketAddr, Rare<RealScripts>>,
+    pub reals: FlatMap<SocketAddr, Rare<RealScripts>>,
 }
 
 /// Scripts of a real server.

@@ -131,7 +131,7 @@ fn a_real_server_is_mailed_when_it_changes_with_the_check_that_did_it() {
         [""; 0],
         "it was thought up already"
     );
-    let checker = CheckerKey { real: real(), kind: "TCP_CHECK".into(), index: 0 };
+    let checker = CheckerKey::new(real(), "TCP_CHECK", 0);
     let failed = ServiceFact::CheckFailed {
         checker,
         failure: Failure::new(FailureReason::Refused, "connection refused"),
@@ -153,7 +153,7 @@ fn a_real_server_is_mailed_when_it_changes_with_the_check_that_did_it() {
 }
 
 fn check(index: u16, up: bool) -> ServiceFact {
-    let checker = CheckerKey { real: real(), kind: "TCP_CHECK".into(), index };
+    let checker = CheckerKey::new(real(), "TCP_CHECK", index);
     let took = Duration::ZERO;
     if up {
         return ServiceFact::CheckSucceeded { checker, took };

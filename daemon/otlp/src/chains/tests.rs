@@ -15,7 +15,7 @@ fn state(to: VrrpState) -> VrrpFact {
 
 fn checker() -> CheckerKey {
     let real = sample::real_key(([10, 0, 0, 1], 80), ([10, 0, 1, 1], 80));
-    CheckerKey { real, kind: "TCP_CHECK".into(), index: 0 }
+    CheckerKey::new(real, "TCP_CHECK", 0)
 }
 
 fn failed() -> ServiceFact {

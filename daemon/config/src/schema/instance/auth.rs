@@ -18,7 +18,7 @@ use crate::tree::Node;
 const LONGEST_FILE: u64 = 4 + 2 * HmacKey::LONGEST as u64 + 7;
 
 /// `auth_hmac` as written.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct HmacDraft {
     pub(crate) at: Span,
     pub(crate) keys: Vec<HmacKey>,

@@ -90,7 +90,7 @@ impl InstanceDraft {
 }
 
 /// How adverts are authenticated, as written.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct AuthDraft {
     /// `auth_type`.
     pub(crate) kind: Placed<Name>,
@@ -108,7 +108,7 @@ impl Usual for AuthDraft {
 }
 
 /// Where adverts go and come from, as written.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct PathDraft {
     pub(crate) source: Placed<IpAddr>,
     pub(crate) track_source: bool,

@@ -13,7 +13,7 @@ use crate::source::Placed;
 use crate::tree::Node;
 
 /// As written; what is `None` is as in `global_defs`.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct GarpDraft {
     pub(crate) delay: Option<Duration>,
     pub(crate) repeat: Option<u32>,

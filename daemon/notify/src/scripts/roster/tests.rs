@@ -1,4 +1,5 @@
 use keepwatch_bus::Fact;
+use keepwatch_bus::FlatMap;
 use keepwatch_bus::fact::{DaemonFact, ServiceFact, VrrpFact};
 use keepwatch_bus::sample;
 
@@ -179,7 +180,7 @@ fn what_a_reload_takes_away_is_told_down_by_the_scripts_that_it_had() {
     let mut roster = with_services();
     let without_real = || {
         let mut all = settings();
-        all.services.values_mut().for_each(|service| service.reals.clear());
+        all.services.values_mut().for_each(|service| service.reals = FlatMap::default());
         all
     };
     roster.change(Arc::new(without_real()));
