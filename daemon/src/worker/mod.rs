@@ -136,7 +136,10 @@ fn begin(cli: Box<Cli>, started: Started) -> Result<ControlFlow<i32, (Runtime, R
     }
     let rights = Rights::needed(&settings, &accepted);
     rights.keep().context("giving up capabilities")?;
-    memory::share_heaps();
+    if !settings.vrrp() {
+        // The threads of virtual routers never share a heap, and so its lock, with whoever may be held up while he has it.
+        memory::share_heaps();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .thread_name("keepwatch")
