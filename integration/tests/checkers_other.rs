@@ -15,12 +15,14 @@ mod scripts;
 #[path = "checkers_other/wire.rs"]
 mod wire;
 
+/// The label of the reason of a failure, and a part of its text; none for a server that is up.
+type Fails = Option<(&'static str, &'static str)>;
+
 /// A real server, its checker, and what becomes of it.
 struct Cell {
     at: &'static str,
     checker: String,
-    /// The label of the reason, and a part of its text; none for one that is up.
-    fails: Option<(&'static str, &'static str)>,
+    fails: Fails,
 }
 
 fn up(at: &'static str, checker: impl Into<String>) -> Cell {
