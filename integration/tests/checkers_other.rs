@@ -15,14 +15,14 @@ mod scripts;
 #[path = "checkers_other/wire.rs"]
 mod wire;
 
-/// Why a real server is down: the label of the reason, and a part of its text; none for one that is up.
-type Failing = Option<(&'static str, &'static str)>;
+/// The label of the reason of a failure, and a part of its text; none for a server that is up.
+type Fails = Option<(&'static str, &'static str)>;
 
 /// A real server, its checker, and what becomes of it.
 struct Cell {
     at: &'static str,
     checker: String,
-    fails: Failing,
+    fails: Fails,
 }
 
 fn up(at: &'static str, checker: impl Into<String>) -> Cell {

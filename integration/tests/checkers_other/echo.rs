@@ -15,7 +15,7 @@ use anyhow::{Context, Result, ensure};
 use integration::{Host, background::Background, wait};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{Cell, Failing, Scene, all_are, down, is, line, up};
+use super::{Cell, Fails, Scene, all_are, down, is, line, up};
 
 /// Types of ICMP (RFC 792).
 const REPLY: u8 = 0;
@@ -141,7 +141,7 @@ fn forbidden(packet: &[u8], _: &[u8]) -> Vec<Vec<u8>> {
 
 /// Each way, and why such a host fails. keepalived 2.4.3 takes those whose answer has other data, or none, for up (2.2.7: also
 /// one with another number); of the others it says the same.
-const HOSTS: [(&str, Answer, Failing); 10] = [
+const HOSTS: [(&str, Answer, Fails); 10] = [
     ("10.78.0.11:53", right, None),
     ("10.78.0.12:53", late, Some(("timeout", "no answer within 0.7s"))),
     ("10.78.0.13:53", |_, message| reply_but(message, DATA), Some(("timeout", "no answer within 0.7s"))),

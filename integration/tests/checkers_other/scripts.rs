@@ -5,11 +5,11 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use integration::wait;
 
-use super::{Cell, Failing, Scene, all_are, down, is, line, up};
+use super::{Cell, Fails, Scene, all_are, down, is, line, up};
 
 /// Each script as a file with all that is in it, and why its server fails. keepalived 2.2.7 and 2.4.3 take the server of a
 /// slow one, and those of what can't be run, for up (docs/differences.md).
-const SCRIPTS: [(&str, &str, Failing); 12] = [
+const SCRIPTS: [(&str, &str, Fails); 12] = [
     ("good", "#!/bin/sh\nexit 0\n", None),
     (
         "status",

@@ -112,6 +112,23 @@ fn nopreempt_leaves_a_lower_master_alone_until_it_dies() {
     assert_eq!(lan.state(0, VI), Master);
 }
 
+/// A master that stops says so: who would not have taken over from it takes over within its skew, 0.41 s at 150.
+#[test]
+fn with_nopreempt_a_lower_master_that_resigns_is_followed_within_the_skew() {
+    let mut lan = pair(|spec| spec.preemption = Preemption::Never);
+    lan.run_for(ms(10_000));
+    lan.stop(0);
+    lan.run_for(ms(2_000));
+    lan.start(0);
+    lan.run_for(ms(30_000));
+    assert_eq!((lan.state(0, VI), lan.state(1, VI)), (Backup, Master));
+    lan.stop(1);
+    lan.run_for(ms(400));
+    assert_eq!(lan.state(0, VI), Backup);
+    lan.run_for(ms(50));
+    assert_eq!(lan.state(0, VI), Master);
+}
+
 #[test]
 fn preempt_delay_puts_preemption_off() {
     let mut lan = pair(|spec| spec.preemption = Preemption::After(ms(20_000)));

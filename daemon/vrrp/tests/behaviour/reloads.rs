@@ -117,6 +117,25 @@ fn an_address_more_is_put_there_and_announced_and_one_less_only_taken_off() {
     assert_eq!((lan.history(0, VI), lan.history(1, VI)), (vec![Backup, Master], vec![Backup]));
 }
 
+/// While an address is added to one after the other, their lists differ: keepalived 2.2.7 makes two masters of that.
+#[test]
+fn addresses_that_differ_for_a_while_make_no_second_master() {
+    for order in [[0, 1], [1, 0]] {
+        let mut lan = settled();
+        for host in order {
+            reload(&mut lan, host, |all| {
+                let spec = only(all);
+                (spec.addresses, spec.advertised) = ([address(100), address(101)].into(), 2);
+            });
+            lan.run_for(ms(12_000));
+            let histories = (lan.history(0, VI), lan.history(1, VI));
+            assert_eq!(histories, (vec![Backup, Master], vec![Backup]), "{order:?}, {host}");
+        }
+        let has = |host: usize| lan.hosts[host].addresses[0].contains(&IpAddr::from([10, 0, 0, 101]));
+        assert_eq!((has(0), has(1)), (true, false));
+    }
+}
+
 #[test]
 fn a_router_that_is_removed_resigns_and_one_that_is_new_waits_for_its_election() {
     let mut lan = settled();
