@@ -16,7 +16,7 @@ use keepwatch_bus::{Event, Fact, World};
 use keepwatch_model::VirtualServerKey;
 use snmp_agentx::{Column, Rows, Table, VarBind, oid, value};
 
-use crate::cells::{Cell, integer, text};
+use crate::cells::{Cell, integer, text, unsigned};
 use crate::keepalived::{Parts, ROOT, told};
 use crate::rfc::{self, v2, v3};
 use crate::source::View;
@@ -252,8 +252,8 @@ impl Trap {
         self.put(&told::SERVICES, &told::PROTOCOL, told::protocol(protocol));
     }
 
-    fn reals(&mut self, row: &told::ServiceRow<'_>) {
-        self.cell(&told::SERVICES, &told::REALS_UP, row);
+    fn reals(&mut self, row: &told::ServiceRow<'_>, up: usize) {
+        self.put(&told::SERVICES, &told::REALS_UP, unsigned(up));
         self.cell(&told::SERVICES, &told::REALS_TOTAL, row);
     }
 

@@ -2,6 +2,7 @@
 
 use keepwatch_bus::fact::ServiceFact;
 use keepwatch_bus::subject::{RealKey, ServiceKey};
+use keepwatch_bus::world::Service;
 use keepwatch_bus::{Event, World};
 use snmp_agentx::VarBind;
 
@@ -26,7 +27,8 @@ impl Known {
         match fact {
             // What of it is up goes down, as in keepalived: who has acted on that it is up must hear that it is gone.
             ServiceFact::RealServerUnconfigured { real } => {
-                let told = self.falls(event, *real, view).into_iter().collect();
+                let up = self.world.services.get(&real.service).map_or(0, Service::reals_up);
+                let told = self.falls(event, *real, up.saturating_sub(1), view).into_iter().collect();
                 self.world.apply(event);
                 told
             }
@@ -75,15 +77,15 @@ impl Known {
         service.settings.group().is_none() || self.groups.get(&service.settings.key) == Some(key)
     }
 
-    /// A real server that is up goes down with this event, and is told so.
-    fn falls(&mut self, event: &Event, key: RealKey, view: View<'_>) -> Option<Vec<VarBind>> {
+    /// A real server that is up goes down with this event, and is told so; so many are `left`.
+    fn falls(&mut self, event: &Event, key: RealKey, left: usize, view: View<'_>) -> Option<Vec<VarBind>> {
         let service = self.world.services.get(&key.service)?;
         if !service.reals.get(&key.real)?.up {
             return None;
         }
         let fact = ServiceFact::RealServerDown { real: key }.into();
         self.world.apply(&Event { fact, ..event.clone() });
-        real_server(&self.world, view, &key, false).filter(|_| self.stands_for_all(&key.service))
+        real_server_of(&self.world, view, &key, false, left).filter(|_| self.stands_for_all(&key.service))
     }
 
     /// A virtual server goes: its real servers one after the other, and then its quorum: if it has that, or at the end.
@@ -92,9 +94,10 @@ impl Known {
             return Vec::new();
         };
         let is_told = service.quorum || status == SHUTDOWN;
-        let reals: Vec<_> = service.reals.values().map(|real| real.address).collect();
-        let falls = |real| self.falls(event, RealKey { service: *key, real }, view);
-        let mut told: Vec<_> = reals.into_iter().filter_map(falls).collect();
+        let up: Vec<_> = service.reals.values().filter(|real| real.up).map(|real| real.address).collect();
+        // Counted down, for there may be thousands of them.
+        let falls = |(left, real)| self.falls(event, RealKey { service: *key, real }, left, view);
+        let mut told: Vec<_> = (0..up.len()).rev().zip(up).filter_map(falls).collect();
         told.extend(quorum(&self.world, view, key, status).filter(|_| is_told));
         told
     }
@@ -119,6 +122,17 @@ impl Known {
 
 /// realServerStateChange.
 fn real_server(known: &World, view: View<'_>, key: &RealKey, up: bool) -> Option<Vec<VarBind>> {
+    real_server_of(known, view, key, up, known.services.get(&key.service)?.reals_up())
+}
+
+/// The same of a virtual server with so many real servers that are up.
+fn real_server_of(
+    known: &World,
+    view: View<'_>,
+    key: &RealKey,
+    up: bool,
+    reals_up: usize,
+) -> Option<Vec<VarBind>> {
     let service = told::ServiceRow { view, service: known.services.get(&key.service)? };
     let real = service.service.reals.get(&key.real)?;
     let row = told::RealRow { view, service: service.service, address: real.address, server: Some(real) };
@@ -128,7 +142,7 @@ fn real_server(known: &World, view: View<'_>, key: &RealKey, up: bool) -> Option
     }
     trap.put(&told::REALS, &told::REAL_STATUS, truth(up));
     trap.service(&service);
-    trap.reals(&service);
+    trap.reals(&service, reals_up);
     Some(trap.finish(view))
 }
 
@@ -139,6 +153,6 @@ fn quorum(known: &World, view: View<'_>, key: &ServiceKey, status: i32) -> Optio
     trap.service(&service);
     trap.put(&told::SERVICES, &told::QUORUM_STATUS, integer(status));
     trap.cell(&told::SERVICES, &told::QUORUM, &service);
-    trap.reals(&service);
+    trap.reals(&service, service.service.reals_up());
     Some(trap.finish(view))
 }
