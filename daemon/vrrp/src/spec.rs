@@ -7,7 +7,7 @@ mod vmac_plan;
 
 pub(crate) use from_config::preemption;
 pub use vmac_plan::VmacPlan;
-pub(crate) use vmac_plan::is_mark;
+pub(crate) use vmac_plan::{is_mark, mark_and_memory, room_for_memory, with_memory};
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -72,3 +72,34 @@ fn families_and_interfaces_that_share_an_id_have_vmacs_of_their_own() -> Result<
     ensure!(names.len() == 3, "{ours:?}");
     Ok(())
 }
+
+/// What a VMAC has changed of the kernel's settings is what it was when it goes, whoever was killed in between.
+#[test]
+fn settings_are_as_before_also_after_a_run_that_was_killed() -> Result<()> {
+    let lab = Lab::new("vmac-settings")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    host.run("sysctl", &["-q", "-w", "net.ipv4.conf.all.rp_filter=1", "net.ipv4.conf.eth0.arp_ignore=2"])?;
+    let all = || -> Vec<String> { SETTINGS.iter().map(|name| sysctl(host, name)).collect() };
+    let before = all();
+    let serves = || wait::until("its address is there", wait::LONG, || host.has("vrrp.51", VIP));
+    let config = instance(100, "use_vmac");
+    let mut daemon = start(host, &config)?;
+    serves()?;
+    ensure!(all() != before, "nothing was changed");
+    daemon.process_mut().kill();
+    let mut daemon = start(host, &config)?;
+    daemon.wait_for_log("Entering MASTER STATE")?;
+    serves()?;
+    daemon.process_mut().stop(wait::LONG)?;
+    ensure!(all() == before, "the next run left {:?}, and it was {before:?}", all());
+    // A run that has no VMAC any more, from its start on and by a reload.
+    let mut daemon = start(host, &config)?;
+    serves()?;
+    daemon.process_mut().kill();
+    let mut daemon = start(host, &instance(100, ""))?;
+    wait::until("its address is on eth0", wait::LONG, || host.has("eth0", VIP))?;
+    wait::until("settings are as before", wait::LONG, || all() == before)?;
+    daemon.process_mut().stop(wait::LONG)?;
+    Ok(())
+}

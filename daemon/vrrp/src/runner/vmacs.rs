@@ -25,13 +25,12 @@ use keepwatch_net::netlink::{Attributes, Monitor, Requests};
 use nix::errno::Errno;
 use nix::libc;
 
-use crate::spec::{Definitions, VmacPlan};
+use crate::spec::{Definitions, VmacPlan, room_for_memory, with_memory};
 
 use super::interfaces::interfaces_of;
 use super::sysctls::Sysctls;
-use names::{is_marked, usual_name};
+use names::{bears, is_marked, usual_name};
 use request::{creation, header};
-use settings::{bases, is_rp_filter};
 
 const CREATE: u16 = (libc::NLM_F_CREATE | libc::NLM_F_EXCL) as u16;
 /// How long a new interface may take until it runs as the one below it does.
@@ -189,10 +188,7 @@ impl Vmacs {
         for (name, left) in &leaving {
             self.remove(name, *left, cause);
         }
-        let needed: HashSet<String> =
-            self.kept.iter().flat_map(|kept| bases(&kept.plan, &kept.families)).collect();
-        self.sysctls
-            .restore(|setting| needed.contains(setting) || !self.kept.is_empty() && is_rp_filter(setting));
+        self.restore_settings();
         if !leaving.is_empty() {
             // One of the same hardware address could not be up beside them.
             self.hear();
@@ -264,11 +260,13 @@ impl Vmacs {
     /// another may be of somebody else, or of another daemon, whatever its hardware address.
     pub(super) fn sweep_strays(&mut self, strays: &[VmacPlan], cause: Option<EventId>) {
         for plan in strays {
-            if let Some(name) = self.stray(plan, |link| link.report.alias.as_ref() == Some(&plan.mark)) {
+            if let Some(name) = self.stray(plan, |link| bears(link, &plan.mark)) {
+                self.recall(&name);
                 let made = self.links.by_name(&name).map(|link| link.report.index.0);
                 self.remove(&name, Left { made, notifies: false }, cause);
             }
         }
+        self.restore_settings();
     }
 
     /// Makes what is not there, and has all of them up; what was refused only when it is its time, for links may change
@@ -314,11 +312,12 @@ impl Vmacs {
                 return Ok(());
             }
             Some((index, up, true)) => {
+                self.recall(name);
+                self.settle(plan, name);
                 if marked {
                     // Its virtual router may have had another name.
                     self.mark(index, plan);
                 }
-                self.settle(plan, name);
                 if !up {
                     self.set_up(index)?;
                 }
@@ -332,6 +331,7 @@ impl Vmacs {
                 self.without_link_local(index);
                 self.mark(index, plan);
                 self.settle(plan, name);
+                self.mark(index, plan);
                 // While one with the same hardware address is still up, this waits.
                 if let Err(errno) = self.set_up(index) {
                     self.requests.push(libc::RTM_DELLINK, 0, &Attributes::after(&header(index, 0)));
@@ -386,7 +386,9 @@ impl Vmacs {
 
     /// The kernel does not take this with the request that makes the interface either. One without is merely not swept.
     fn mark(&mut self, index: LinkIndex, plan: &VmacPlan) {
-        self.requests.push(libc::RTM_NEWLINK, 0, &request::marking(index, &plan.mark));
+        let memory = self.sysctls.remembered(room_for_memory(&plan.mark));
+        let text = with_memory(&plan.mark, &memory);
+        self.requests.push(libc::RTM_NEWLINK, 0, &request::marking(index, &text));
         let _ = self.one();
     }
 

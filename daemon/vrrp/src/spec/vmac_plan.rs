@@ -12,6 +12,8 @@ use keepwatch_model::{
 use super::RouterSpec;
 
 const MARK: &str = "keepwatch ";
+/// Between it and what else is written there; no name of a virtual router has a blank in it.
+const MEMORY: &str = " [";
 /// Characters: the kernel takes less than 256 bytes (`IFALIASZ`).
 const LONGEST_MARK: usize = 60;
 
@@ -195,6 +197,24 @@ fn mark(instance: &str, family: Family) -> Name {
     };
     let all = format!("{MARK}{family} {instance}");
     all.chars().take(LONGEST_MARK).collect::<String>().into()
+}
+
+/// What is written beside an interface: its mark, and what a later run has to know of it.
+pub(crate) fn with_memory(mark: &str, memory: &str) -> Name {
+    if memory.is_empty() { mark.into() } else { format!("{mark}{MEMORY}{memory}]").into() }
+}
+
+/// How much there may be to know: the kernel takes 255 bytes.
+pub(crate) fn room_for_memory(mark: &str) -> usize {
+    255usize.saturating_sub(mark.len() + MEMORY.len() + 1)
+}
+
+/// A mark and what is to be known, from what is written beside an interface.
+pub(crate) fn mark_and_memory(alias: &str) -> (&str, &str) {
+    match alias.split_once(MEMORY) {
+        Some((mark, memory)) => (mark, memory.trim_end_matches(']')),
+        None => (alias, ""),
+    }
 }
 
 /// Whether what is written beside an interface says that keepwatch has made it.

@@ -5,7 +5,7 @@ use keepwatch_model::VmacKind;
 use keepwatch_net::link::{Link, LinkKind};
 use nix::libc;
 
-use crate::spec::{VmacPlan, is_mark};
+use crate::spec::{VmacPlan, is_mark, mark_and_memory};
 
 use super::Vmacs;
 use super::request::{MACVLAN_MODE_PRIVATE, hardware, ipvlan_flags};
@@ -73,6 +73,11 @@ impl Vmacs {
 /// Whether a run of keepwatch has made an interface.
 pub(super) fn is_marked(link: &Link) -> bool {
     link.report.alias.as_deref().is_some_and(is_mark)
+}
+
+/// Whether the run that made an interface made it for the virtual router of this mark.
+pub(super) fn bears(link: &Link, mark: &str) -> bool {
+    link.report.alias.as_deref().is_some_and(|alias| mark_and_memory(alias).0 == mark)
 }
 
 /// What an interface is called that has no name of its own, if nothing else is.

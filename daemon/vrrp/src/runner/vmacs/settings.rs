@@ -1,12 +1,12 @@
 //! Settings of the kernel (sysctls) that macvlans need: of their own, of the interface below, and of all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use keepwatch_bus::subject::{Family, Name};
 use keepwatch_model::VmacKind;
 
 use crate::runner::sysctls::Sysctls;
-use crate::spec::VmacPlan;
+use crate::spec::{VmacPlan, is_mark, mark_and_memory};
 
 use super::Vmacs;
 
@@ -56,6 +56,24 @@ impl Vmacs {
     }
 }
 
+impl Vmacs {
+    /// What the run that made an interface had changed for it, if that was killed: it is restored as if this one had.
+    pub(super) fn recall(&mut self, name: &Name) {
+        let Some(alias) = self.links.by_name(name).and_then(|link| link.report.alias.clone()) else { return };
+        if is_mark(&alias) {
+            self.sysctls.recall(mark_and_memory(&alias).1);
+        }
+    }
+
+    /// Settings that no VMAC needs any more are again what they were.
+    pub(super) fn restore_settings(&mut self) {
+        let needed: HashSet<String> =
+            self.kept.iter().flat_map(|kept| bases(&kept.plan, &kept.families)).collect();
+        self.sysctls
+            .restore(|setting| needed.contains(setting) || !self.kept.is_empty() && is_rp_filter(setting));
+    }
+}
+
 /// What `disable_ipv6` is to be: with addresses of IPv6, what new interfaces of this host get.
 fn without_ipv6(families: &BTreeSet<Family>) -> Option<String> {
     match families.contains(&Family::Inet6) {
@@ -65,7 +83,7 @@ fn without_ipv6(families: &BTreeSet<Family>) -> Option<String> {
 }
 
 /// What is changed of the interface below a macvlan that has addresses of IPv4.
-pub(super) fn bases(plan: &VmacPlan, families: &BTreeSet<Family>) -> Vec<String> {
+fn bases(plan: &VmacPlan, families: &BTreeSet<Family>) -> Vec<String> {
     if !families.contains(&Family::Inet) || matches!(plan.settings.kind, VmacKind::Ipvlan { .. }) {
         return Vec::new();
     }
@@ -76,6 +94,6 @@ pub(super) fn bases(plan: &VmacPlan, families: &BTreeSet<Family>) -> Vec<String>
 }
 
 /// Whether a setting is the filter by the way back.
-pub(super) fn is_rp_filter(setting: &str) -> bool {
+fn is_rp_filter(setting: &str) -> bool {
     setting.ends_with("/rp_filter")
 }
