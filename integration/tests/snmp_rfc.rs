@@ -300,8 +300,8 @@ fn what_a_manager_sets_acts_and_is_refused_whole_and_is_gone_after_a_reload() ->
     we.wait_for_log("(VI_1) base priority changed from 100 to 77 via SNMP. (SNMP SET from unix:")?;
     wait::until("the next advert has it", wait::LONG, || {
         let adverts = wire.adverts_from("10.78.0.1");
-        let of_first = adverts.iter().filter(|(_, advert)| advert.vrid == 51 && advert.priority > 0);
-        of_first.last().is_some_and(|(_, advert)| advert.priority == 77)
+        let mut of_first = adverts.iter().filter(|(_, advert)| advert.vrid == 51 && advert.priority > 0);
+        of_first.next_back().is_some_and(|(_, advert)| advert.priority == 77)
     })?;
     ensure!(snmpd.set(&[&preempt, "i", "2"])?.contains("INTEGER: 2"));
     shows(&preempt, 2)?;
