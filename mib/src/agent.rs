@@ -235,20 +235,18 @@ impl Outbox {
         Self { waiting: VecDeque::new(), order: Order::default(), known, counted }
     }
 
-    /// Makes the notifications of an event. A session takes them as fast as the master does: of
-    /// too many the oldest are lost.
+    /// Makes the notifications of an event. A session takes them as fast as the master does: if too many wait, the oldest are
+    /// lost, but none of one event's own, of which a stop has one for each real server.
     fn note(&mut self, event: &Event, parts: Parts, reader: &Reader) {
         let Some(counted) = &self.counted else { return };
         let world = reader.world();
         self.order.follow(&world);
         let view = View { world: &world, counters: reader.counters(), order: &self.order };
-        for binds in self.known.notifications(event, view, parts) {
-            if self.waiting.len() >= WAITING {
-                self.waiting.pop_front();
-                counted.lost.inc();
-            }
-            self.waiting.push_back(binds);
-        }
+        let all = self.known.notifications(event, view, parts);
+        let excess = (self.waiting.len() + all.len()).saturating_sub(WAITING).min(self.waiting.len());
+        self.waiting.drain(..excess);
+        counted.lost.add(excess as u64);
+        self.waiting.extend(all);
     }
 
     /// Sends the next; without room, which is when the session has ended, all are lost.

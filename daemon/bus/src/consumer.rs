@@ -266,10 +266,12 @@ pub enum ScriptOutcome {
     /// It ran too long while another one waited, or when the daemon ended, and was ended with its process group.
     TimedOut,
 }
+
 /// What [`ConsumerFact::ScriptNotRun`] says that the script which reads a FIFO should have been run about.
 pub fn about_reader(fifo: &str) -> String {
     format!("FIFO {fifo}")
 }
+
 /// What a manager can set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

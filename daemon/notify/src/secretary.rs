@@ -144,6 +144,8 @@ impl Secretary {
             }
             News::ServiceRemoved { service } => {
                 self.services.remove(&service);
+                // Nobody tells of its real servers one by one; if it comes back, they begin anew.
+                self.reals.remove(&service);
                 Vec::new()
             }
             News::RealConfigured { real, settings, .. } => {

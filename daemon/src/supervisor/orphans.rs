@@ -4,7 +4,8 @@
 //! starts it has not (`PR_SET_PDEATHSIG` of prctl(2)): any script of root is such a one, since a worker keeps only the
 //! rights that it needs itself. So the supervisor is parent to what workers leave. Who becomes our child when a worker dies
 //! was a child of that worker, and leads a group of its own in our session: a script that runs. Services that scripts have
-//! left behind were ours before, or are in the group of their script.
+//! left behind were ours before, or are in the group of their script; one that was left less than a second before the worker
+//! died is taken for a script.
 
 use std::fs;
 use std::io;

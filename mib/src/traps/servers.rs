@@ -4,6 +4,7 @@ use keepwatch_bus::fact::ServiceFact;
 use keepwatch_bus::subject::{RealKey, ServiceKey};
 use keepwatch_bus::world::Service;
 use keepwatch_bus::{Event, World};
+use keepwatch_model::VirtualServerKey;
 use snmp_agentx::VarBind;
 
 use super::{CHECK_TRAPS, Known, Trap};
@@ -27,13 +28,23 @@ impl Known {
         match fact {
             // What of it is up goes down, as in keepalived: who has acted on that it is up must hear that it is gone.
             ServiceFact::RealServerUnconfigured { real } => {
-                let up = self.world.services.get(&real.service).map_or(0, Service::reals_up);
-                let told = self.falls(event, *real, up.saturating_sub(1), view).into_iter().collect();
+                let service = self.world.services.get(&real.service);
+                let is_up =
+                    service.and_then(|service| service.reals.get(&real.real)).is_some_and(|real| real.up);
+                let told = if is_up && self.stands_for_all(&real.service) {
+                    let left = service.map_or(0, Service::reals_up).saturating_sub(1);
+                    self.falls(event, *real, left, view).into_iter().collect()
+                } else {
+                    Vec::new()
+                };
                 self.world.apply(event);
                 told
             }
             ServiceFact::VirtualServerUnconfigured { service } => {
-                let told = self.leaves(event, service, LOST, view);
+                let group = self.world.services.get(service).filter(|known| known.settings.group().is_some());
+                let goes_on =
+                    group.is_some_and(|known| self.entry_of(&known.settings.key, service).is_some());
+                let told = if goes_on { Vec::new() } else { self.leaves(event, service, LOST, view) };
                 self.forget(event, service);
                 told
             }
@@ -110,13 +121,23 @@ impl Known {
         told
     }
 
+    /// A virtual server is no more. Of a group another entry stands for those that are left.
     fn forget(&mut self, event: &Event, key: &ServiceKey) {
-        if self.stands_for_all(key)
-            && let Some(service) = self.world.services.get(key)
-        {
-            self.groups.remove(&service.settings.key);
-        }
+        let group = self.world.services.get(key).map(|service| service.settings.key.clone());
+        let stood = self.stands_for_all(key);
         self.world.apply(event);
+        if let Some(group) = group.filter(|_| stood) {
+            match self.entry_of(&group, key) {
+                Some(heir) => drop(self.groups.insert(group, heir)),
+                None => drop(self.groups.remove(&group)),
+            }
+        }
+    }
+
+    /// An entry of a group other than this one.
+    fn entry_of(&self, group: &VirtualServerKey, but: &ServiceKey) -> Option<ServiceKey> {
+        let mut all = self.world.services.values();
+        all.find(|service| service.settings.key == *group && service.key != *but).map(|service| service.key)
     }
 }
 

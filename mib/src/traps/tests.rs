@@ -175,6 +175,20 @@ fn of_a_group_each_event_is_told_once() {
 }
 
 #[test]
+fn of_a_group_that_loses_its_first_entry_another_one_is_told() {
+    let key = VirtualServerKey::Group { name: "SG".into(), protocol: Protocol::Tcp, family: None };
+    let mut story = Story::new();
+    story.serves(&key, 1, &[entry(9), entry(1)], &[81, 82]);
+    story.tells(&["quorum 1, 2 of 2"]);
+    story.happens(ServiceFact::VirtualServerUnconfigured { service: entry(9) });
+    story.tells(&[]);
+    story.happens(ServiceFact::RealServerDown { real: real(entry(1), 81) });
+    story.tells(&["81 is 2, 1 of 2"]);
+    story.happens(ServiceFact::VirtualServerUnconfigured { service: entry(1) });
+    story.tells(&["82 is 2, 0 of 2", "quorum 2, 0 of 2"]);
+}
+
+#[test]
 fn what_a_reload_takes_away_goes_down_if_it_was_up() {
     let key = VirtualServerKey::Service(entry(9));
     let mut story = Story::new();

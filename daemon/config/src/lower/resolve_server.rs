@@ -60,13 +60,20 @@ fn served_twice(config: &Config, places: &[Span], context: &mut Context) {
         for service in services {
             match owners.get(&service) {
                 Some((owner, _)) if owner.key == server.key => {}
-                Some(owner) => lost.push((service, *owner)),
+                Some(owner) if lost.iter().all(|(known, _)| *known != service) => {
+                    lost.push((service, *owner))
+                }
+                Some(_) => {}
                 None => drop(owners.insert(service, (server, *at))),
             }
         }
         let Some((service, (owner, first))) = lost.first() else { continue };
         let others = lost.len() - 1;
-        let more = if others == 0 { String::new() } else { format!(", and {others} more are taken") };
+        let more = match others {
+            0 => String::new(),
+            1 => ", and one more is taken".to_owned(),
+            _ => format!(", and {others} more are taken"),
+        };
         context.report(
             Diagnostic::error(
                 "duplicate-server",

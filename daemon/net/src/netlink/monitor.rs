@@ -93,7 +93,7 @@ impl Monitor {
     /// coming may be in the queue and the going be lost. Notifications that come meanwhile are among what `each` gets.
     ///
     /// # Errors
-    /// When the kernel refuses or does not finish.
+    /// When the kernel refuses or does not finish; what was lost stays so.
     pub fn dump(&mut self, mut each: impl FnMut(Notification)) -> Result<()> {
         let deadline = Instant::now() + DUMP_PATIENCE;
         let mut found = Vec::new();
@@ -101,19 +101,10 @@ impl Monitor {
             self.throw_away(deadline);
             self.lost = false;
             found.clear();
-            let mut find = |notification| found.push(notification);
-            self.dump_one(
-                "interfaces",
-                RouteNetlinkMessage::GetLink(LinkMessage::default()),
-                deadline,
-                &mut find,
-            )?;
-            self.dump_one(
-                "addresses",
-                RouteNetlinkMessage::GetAddress(AddressMessage::default()),
-                deadline,
-                &mut find,
-            )?;
+            if let Err(error) = self.dump_all(deadline, |notification| found.push(notification)) {
+                self.lost = true;
+                return Err(error);
+            }
             // Whoever changes more than can be read meanwhile is waited for in the next turn.
             if !self.lost {
                 break;
@@ -121,6 +112,19 @@ impl Monitor {
         }
         found.into_iter().for_each(&mut each);
         Ok(())
+    }
+
+    /// Whether notifications were lost and no [`Monitor::dump`] has made up for them: the socket may have nothing to read
+    /// then, and there is something to do all the same.
+    pub fn is_behind(&self) -> bool {
+        self.lost
+    }
+
+    fn dump_all(&mut self, deadline: Instant, mut each: impl FnMut(Notification)) -> Result<()> {
+        let links = RouteNetlinkMessage::GetLink(LinkMessage::default());
+        self.dump_one("interfaces", links, deadline, &mut each)?;
+        let addresses = RouteNetlinkMessage::GetAddress(AddressMessage::default());
+        self.dump_one("addresses", addresses, deadline, &mut each)
     }
 
     /// Reads what waits, and forgets it.

@@ -168,7 +168,7 @@ impl Driver {
         // What was received comes before what is due: after a pause, an advert that waited in the socket must be
         // heard before its master is declared dead.
         self.receive();
-        if self.ready.links {
+        if self.ready.links || self.interfaces.is_behind() {
             let now = self.now();
             // An unreadable message is left out; the next notification or dump tells the rest.
             let more = self.interfaces.poll(now, &mut self.node, &mut self.out);

@@ -124,6 +124,11 @@ impl Interfaces {
         self.listeners.get(slot.0)?.as_ref()
     }
 
+    /// Whether there is more to learn of interfaces than the socket tells by being readable.
+    pub(super) fn is_behind(&self) -> bool {
+        self.monitor.is_behind()
+    }
+
     /// Asks for everything that is there: at the start, and when notifications were lost.
     pub(super) fn resync(
         &mut self,
@@ -156,7 +161,10 @@ impl Interfaces {
         self.follow(changes, now, node, out);
         match polled {
             Ok(more) => Ok(more),
-            Err(error) if error.errno() == Some(Errno::ENOBUFS) => self.resync(now, node, out).map(|()| true),
+            // If even that was not enough, the next turn goes on: here adverts would wait.
+            Err(error) if error.errno() == Some(Errno::ENOBUFS) => {
+                self.resync(now, node, out).map(|()| !self.monitor.is_behind())
+            }
             Err(error) => Err(error),
         }
     }
