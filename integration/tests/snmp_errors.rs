@@ -180,7 +180,7 @@ fn each_kind_of_refused_packet_has_its_counter_and_its_notification() -> Result<
 
     // A reload leaves the counters.
     we.reload(&config(&our_snmpd).replace("priority 100", "priority 110"))?;
-    we.wait_for_log("110")?;
+    we.wait_for_log("effective priority from 100 to 110")?;
     let after = counts(&our_snmpd);
     for (place, fault) in FAULTS.iter().enumerate() {
         let count = number(after.get(&format!("2{}", fault.column)));

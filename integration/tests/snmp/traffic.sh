@@ -136,7 +136,10 @@ play() { # who, program, further flags
     show "$1 after a reload"
     echo "== weight of $1"
     snmpset -On -m '' -v2c -c private -t 30 127.0.0.1:1161 .1.3.6.1.4.1.9586.100.5.3.4.1.7.1.1 i 9
-    sleep 1
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        ipvsadm -Ln | grep -q ' 9  ' && break
+        sleep 1
+    done
     ipvsadm -Ln
     echo "== end of weight of $1"
     kill $pid
