@@ -1,5 +1,6 @@
 //! Connections that are opened only to see that they can be (`TCP_CHECK`): there may be tens of thousands of them a second,
-//! so that none has a task of its own. All are watched by one epoll descriptor; what is known of each is a row of a table.
+//! so that none has a task of its own. What is known of each is a row of a table. Those that have just begun are looked at
+//! together once: many are open by then, or refused. The others are watched by one epoll descriptor.
 //!
 //! [`Openings::begin`] begins one; [`Openings::wait`] waits until there may be news, [`Openings::news`] takes them, and
 //! [`Openings::deadline`] says when the first has had its time.
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use keepwatch_bus::mailbox;
 use keepwatch_model::Connection;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use socket2::Socket;
 use tokio::io::unix::AsyncFd;
@@ -34,6 +36,10 @@ pub(crate) struct Openings {
     free: Vec<u32>,
     /// Rises with each opening: what the kernel still says of another one in the same row is about nobody.
     uses: u32,
+    /// The rows of those that nobody has looked at yet.
+    fresh: Vec<u32>,
+    /// How many the epoll descriptor watches.
+    watched: usize,
     /// When each has had its time.
     limits: BTreeSet<(Instant, u32)>,
 }
@@ -50,6 +56,7 @@ struct Opening {
     socket: Socket,
     began: Instant,
     limit: Duration,
+    watched: bool,
 }
 
 impl Opening {
@@ -66,7 +73,8 @@ impl Openings {
     pub(crate) fn new() -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let watch = mailbox::watch(epoll.0.try_clone()?)?;
-        Ok(Self { epoll, watch, rows: Vec::new(), free: Vec::new(), uses: 0, limits: BTreeSet::new() })
+        let (rows, free, fresh) = Default::default();
+        Ok(Self { epoll, watch, rows, free, uses: 0, fresh, watched: 0, limits: BTreeSet::new() })
     }
 
     /// Begins one; it began just now.
@@ -89,16 +97,60 @@ impl Openings {
         };
         self.uses = self.uses.wrapping_add(1);
         row.use_of_it = self.uses;
+        let opening = Opening { id, socket, began, limit: settings.connect_timeout, watched: false };
+        self.limits.insert((opening.until(), number));
+        row.opening = Some(opening);
+        self.fresh.push(number);
+        Ok(())
+    }
+
+    /// Looks at those that have begun since this was called last: most are over, where servers are near. The others are
+    /// watched.
+    fn look(&mut self, tell: &mut impl FnMut(Opened)) {
+        if self.fresh.is_empty() {
+            return;
+        }
+        let fresh = std::mem::take(&mut self.fresh);
+        let answers = self.answers(&fresh);
+        let now = Instant::now();
+        for (number, answer) in fresh.into_iter().zip(answers) {
+            let unwatched = if answer.is_empty() { self.watch_row(number).err() } else { None };
+            if answer.is_empty() && unwatched.is_none() {
+                continue;
+            }
+            if let Some(opening) = self.take(number, None) {
+                let failed = answer.intersects(PollFlags::POLLERR | PollFlags::POLLHUP);
+                let outcome = match unwatched {
+                    Some(error) => connect::no_socket(&error),
+                    None => outcome(&opening.socket, failed),
+                };
+                tell((opening.id, outcome, now - opening.began));
+            }
+        }
+    }
+
+    /// What has come of the openings in these rows by now.
+    fn answers(&self, rows: &[u32]) -> Vec<PollFlags> {
+        let sockets = rows.iter().filter_map(|number| self.rows.get(*number as usize)?.opening.as_ref());
+        let mut asked: Vec<_> =
+            sockets.map(|opening| PollFd::new(opening.socket.as_fd(), PollFlags::POLLOUT)).collect();
+        match poll(&mut asked, PollTimeout::ZERO) {
+            Ok(_) => asked.iter().map(|asked| asked.revents().unwrap_or(PollFlags::empty())).collect(),
+            // Nothing is known yet.
+            Err(_) => vec![PollFlags::empty(); asked.len()],
+        }
+    }
+
+    /// Has the opening in a row watched.
+    fn watch_row(&mut self, number: u32) -> io::Result<()> {
+        let Some(row) = self.rows.get_mut(number as usize) else { return Ok(()) };
+        let Some(opening) = row.opening.as_mut() else { return Ok(()) };
         let name = u64::from(row.use_of_it) << 32 | u64::from(number);
         // Once: a child that has just been forked may hold the socket open when it is closed here.
         let event = EpollEvent::new(EpollFlags::EPOLLOUT | EpollFlags::EPOLLONESHOT, name);
-        if let Err(error) = self.epoll.add(socket.as_fd(), event) {
-            self.free.push(number);
-            return Err(connect::no_socket(&error.into()));
-        }
-        let opening = Opening { id, socket, began, limit: settings.connect_timeout };
-        self.limits.insert((opening.until(), number));
-        row.opening = Some(opening);
+        self.epoll.add(opening.socket.as_fd(), event)?;
+        opening.watched = true;
+        self.watched += 1;
         Ok(())
     }
 
@@ -117,8 +169,9 @@ impl Openings {
 
     /// What has come out by now.
     pub(crate) fn news(&mut self, mut tell: impl FnMut(Opened)) {
+        self.look(&mut tell);
         let mut events = [EpollEvent::empty(); AT_ONCE];
-        while !self.limits.is_empty() {
+        while self.watched > 0 {
             // A signal that comes between is no reason to wait: there is nothing to wait for.
             let count = self.epoll.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
             let now = Instant::now();
@@ -150,6 +203,7 @@ impl Openings {
         let row = self.rows.get_mut(number as usize)?;
         let opening = row.opening.take_if(|_| use_of_it.is_none_or(|meant| meant == row.use_of_it))?;
         self.limits.remove(&(opening.until(), number));
+        self.watched -= usize::from(opening.watched);
         self.free.push(number);
         if self.limits.is_empty() {
             // Nobody is left: the next ones are few, mostly.
@@ -188,6 +242,7 @@ mod tests {
 
     async fn all(openings: &mut Openings, count: usize) -> Vec<Opened> {
         let mut told = Vec::new();
+        openings.news(|opened| told.push(opened));
         while told.len() < count {
             let pause =
                 openings.deadline().expect("nobody is left").saturating_duration_since(Instant::now());

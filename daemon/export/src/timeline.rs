@@ -99,6 +99,8 @@ enum Turns {
     #[default]
     None,
     One(Turn),
+    /// Boxed, so that all others take no more than one turn does.
+    #[allow(clippy::box_collection)]
     Many(Box<VecDeque<Turn>>),
 }
 

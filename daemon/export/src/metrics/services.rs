@@ -184,15 +184,13 @@ fn checks(families: &mut Families, services: &[Shown<'_>], counters: &Counters) 
     for (labels, counted) in &rows {
         last.sample_of(labels, &[], signed(&counted.last_took_microseconds) / 1e6);
     }
-    if !rows.is_empty() {
-        families
-            .histogram(
-                "keepwatch_check_start_delay_seconds",
-                "How much later health checks began than they were due, all of them together",
-                &[],
-            )
-            .observed(&Labels::default(), &[], &counters.check_delays.read());
-    }
+    families
+        .histogram(
+            "keepwatch_check_start_delay_seconds",
+            "How much later health checks began than they were due, all of them together",
+            &[],
+        )
+        .observed(&Labels::default(), &[], &counters.check_delays.read());
     let mut latency = families.histogram(
         "keepwatch_check_latency_seconds",
         "How long health checks of one kind take, all real servers of a virtual server together",
