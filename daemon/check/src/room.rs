@@ -37,7 +37,7 @@ impl Side {
     fn begin(&mut self) -> Option<Due> {
         let due = self.waiting.pop_front()?;
         if self.waiting.is_empty() && self.waiting.capacity() > ORDINARY {
-            // All come at once only at the beginning.
+            // So many come at once only when all begin, at a start or a reload.
             self.waiting = VecDeque::new();
         }
         self.under_way.insert(due.id);

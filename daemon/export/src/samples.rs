@@ -13,8 +13,8 @@ use keepwatch_bus::subject::{Name, RealKey};
 pub(crate) const PACE: Duration = Duration::from_secs(5);
 /// Samples that are kept: ten minutes of them.
 pub(crate) const KEPT: usize = 120;
-/// Up to so many real servers are sampled whether anybody looks or not. Of more, only those are that a page shows, or has
-/// shown while their samples are kept: ten thousand would take megabytes for what nobody sees.
+/// With up to so many checkers each real server is sampled whether anybody looks or not. With more, only those are that a page
+/// shows, or has shown while their samples are kept: ten thousand would take megabytes for what nobody sees.
 const ALL: usize = 500;
 
 /// The samples of one subject, oldest first: microseconds, none where there was nothing to measure.

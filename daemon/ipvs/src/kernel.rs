@@ -239,7 +239,8 @@ impl Kernel {
             }
         }
         for (key, service) in &mut snapshot.table.services {
-            self.read_servers(key, &mut service.destinations, &mut snapshot.servers)?;
+            let destinations = self.read_servers(key, &mut snapshot.servers)?;
+            service.destinations = destinations.into_iter().collect();
         }
         Ok(snapshot)
     }
@@ -249,18 +250,19 @@ impl Kernel {
         let mut all = Activities::new();
         for key in services {
             let mut servers = BTreeMap::new();
-            self.read_servers(key, &mut FlatMap::new(), &mut servers)?;
+            self.read_servers(key, &mut servers)?;
             all.extend(servers.into_iter().map(|(key, (_, activity))| (key, activity)));
         }
         Ok(all)
     }
 
+    /// As the kernel has them: the last that was added first, which is why they are not sorted one by one.
     fn read_servers(
         &mut self,
         key: &ServiceKey,
-        destinations: &mut FlatMap<SocketAddr, Destination>,
         servers: &mut BTreeMap<(ServiceKey, SocketAddr), (Statistics, Activity)>,
-    ) -> Result<(), KernelError> {
+    ) -> Result<Vec<(SocketAddr, Destination)>, KernelError> {
+        let mut destinations = Vec::new();
         let request = format!("read real servers of {key}");
         let identity = vec![Attribute::Service(service_identity(key))];
         for answer in self.0.ask(&request, Command::GetDest, identity, NLM_F_DUMP)? {
@@ -269,10 +271,10 @@ impl Kernel {
                 let read = read_destination(attributes, key.family())
                     .map_err(|error| KernelError::Answer { request: request.clone(), error })?;
                 servers.insert((*key, read.key), (read.statistics, read.activity));
-                destinations.insert(read.key, read.destination);
+                destinations.push((read.key, read.destination));
             }
         }
-        Ok(())
+        Ok(destinations)
     }
 
     /// Removes every service, ours or not (`lvs_flush`).
