@@ -94,7 +94,6 @@ pub(crate) type Turn = (i64, Stage);
 
 /// The changes of one subject, oldest first. Nearly all of very many have but one: they began to be up.
 #[derive(Debug, Default)]
-#[expect(clippy::box_collection, reason = "those that have but one are no larger than it")]
 enum Turns {
     #[default]
     None,
