@@ -26,7 +26,12 @@ impl Keepalived {
 
     /// Starts the system's for virtual servers only: needs a kernel that has IPVS.
     pub fn start_checking(host: &Host, config: &str) -> Result<Self> {
-        Self::start_part("--check", "keepalived".as_ref(), host, config, &[])
+        Self::start_checking_program("keepalived".as_ref(), host, config, &[])
+    }
+
+    /// The same with one that is not the system's, and with these flags besides.
+    pub fn start_checking_program(program: &Path, host: &Host, config: &str, flags: &[&str]) -> Result<Self> {
+        Self::start_part("--check", program, host, config, flags)
     }
 
     fn start_part(part: &str, program: &Path, host: &Host, config: &str, flags: &[&str]) -> Result<Self> {

@@ -12,6 +12,7 @@
 //! does not have. A measurement that leaves syslog on therefore comes out the other way round.
 
 mod bfd;
+mod checks;
 mod constant;
 mod embedded;
 mod everything;
@@ -34,7 +35,7 @@ use router::Router;
 use takeover::What;
 
 const USAGE: &str = "\
-usage: bench [takeover|vmac|vips|routes|load|walk|track|bfd|start|page|top|everything|embedded] [OPTION…]
+usage: bench [takeover|vmac|vips|routes|load|walk|track|bfd|start|page|top|everything|embedded|checks] [OPTION…]
 
 Runs keepwatchd and keepalived side by side, as root or as an ordinary user, in network namespaces of its own.
 Without a word it measures all; ratios below 1 are in keepwatch's favour.
@@ -57,13 +58,16 @@ Without a word it measures all; ratios below 1 are in keepwatch's favour.
   top                  `keepwatch top` beside many virtual routers and 10,000 real servers; only if asked for
   embedded             many daemons of one virtual router each, in network namespaces of their own: memory of one, and
                        the time until all are masters; only if asked for
+  checks               processor time of a TCP_CHECK and of an HTTP_GET of many real servers, and memory; where the kernel
+                       has IPVS, how soon all are in its table, and how soon a reload of one; only if asked for
 
   --keepalived PATH    the keepalived to measure; it is the master of both in `takeover` (default: keepalived)
   --advert SECONDS     advert_int (default: 0.1 for takeovers, 1 for `load`)
   --trials N           takeovers and starts of each (default: 10)
   --instances N        virtual routers of `load`, `walk`, `page`, `top` and `everything` (default: 1000)
+  --servers N          real servers of `checks` (default: 10000)
   --daemons N          daemons of `embedded` (default: 100)
-  --seconds N          how long `load`, `track`, `page`, `top` and `everything` look (default: 20)
+  --seconds N          how long `load`, `track`, `page`, `top`, `everything` and `checks` look (default: 20)
   --busy               every core is kept busy twice over meanwhile
   -h, --help           this";
 
@@ -75,6 +79,7 @@ struct Plan {
     advert: Option<String>,
     trials: usize,
     instances: u32,
+    servers: u32,
     daemons: u16,
     span: Duration,
     busy: bool,
@@ -89,7 +94,7 @@ impl Plan {
 type Measure = fn(&[Router; 2], &Plan) -> Result<()>;
 
 /// The word for each, whether it is also measured when no word is given, and how.
-const MEASUREMENTS: [(&str, bool, Measure); 13] = [
+const MEASUREMENTS: [(&str, bool, Measure); 14] = [
     ("takeover", true, |routers, plan| take_over(routers, What::Address, plan)),
     ("vmac", true, |routers, plan| take_over(routers, What::Vmac, plan)),
     ("vips", true, |routers, plan| take_over(routers, What::Addresses, plan)),
@@ -104,6 +109,7 @@ const MEASUREMENTS: [(&str, bool, Measure); 13] = [
     ("page", false, |_, plan| page::measure(plan.instances, plan.span)),
     ("everything", false, |_, plan| everything::compare(plan.instances, plan.span)),
     ("top", false, |_, plan| top::measure(plan.instances, plan.span)),
+    ("checks", false, |routers, plan| checks::compare(routers, plan.servers, plan.span)),
     ("embedded", false, |routers, plan| embedded::compare(routers, plan.daemons)),
 ];
 
@@ -137,6 +143,7 @@ fn read_arguments() -> Result<Option<Plan>> {
         advert: None,
         trials: 10,
         instances: 1000,
+        servers: 10_000,
         daemons: 100,
         span: Duration::from_secs(20),
         busy: false,
@@ -151,6 +158,7 @@ fn read_arguments() -> Result<Option<Plan>> {
             "--advert" => plan.advert = Some(value()?),
             "--trials" => plan.trials = number(&value()?)?,
             "--instances" => plan.instances = number(&value()?)?,
+            "--servers" => plan.servers = number(&value()?)?,
             "--daemons" => plan.daemons = number(&value()?)?,
             "--seconds" => plan.span = Duration::from_secs(number(&value()?)?),
             word if MEASUREMENTS.iter().any(|(known, ..)| *known == word) => plan.words.push(argument),

@@ -53,6 +53,14 @@ impl Running {
         }
     }
 
+    /// Reloads it with this configuration; does not wait.
+    pub(crate) fn reload(&self, config: &str) -> Result<()> {
+        match self {
+            Self::Keepwatchd(daemon) => daemon.reload(config),
+            Self::Keepalived(daemon) => daemon.reload(config),
+        }
+    }
+
     /// Its first process, to kill it.
     pub(crate) fn process_mut(&mut self) -> &mut Process {
         match self {
