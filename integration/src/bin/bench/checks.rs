@@ -26,8 +26,8 @@ use crate::router::{Router, Running};
 const PORT: u16 = 8080;
 /// Connections by which it is found out what one costs at least.
 const LEAST: u64 = 20_000;
-/// What the kernel has where IPVS is loaded (ip_vs(4)).
-const TABLE: &str = "/proc/net/ip_vs";
+/// The kernel's table, where IPVS is loaded: of the namespace that the thread is in, which `/proc/net` is not.
+const TABLE: &str = "/proc/thread-self/net/ip_vs";
 
 /// How a server is looked at.
 #[derive(Clone, Copy)]
