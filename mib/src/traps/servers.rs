@@ -4,7 +4,6 @@ use keepwatch_bus::fact::ServiceFact;
 use keepwatch_bus::subject::{RealKey, ServiceKey};
 use keepwatch_bus::world::Service;
 use keepwatch_bus::{Event, World};
-use keepwatch_model::VirtualServerKey;
 use snmp_agentx::VarBind;
 
 use super::{CHECK_TRAPS, Known, Trap};
@@ -28,24 +27,14 @@ impl Known {
         match fact {
             // What of it is up goes down, as in keepalived: who has acted on that it is up must hear that it is gone.
             ServiceFact::RealServerUnconfigured { real } => {
-                let service = self.world.services.get(&real.service);
-                let is_up =
-                    service.and_then(|service| service.reals.get(&real.real)).is_some_and(|real| real.up);
-                let told = if is_up && self.stands_for_all(&real.service) {
-                    let left = service.map_or(0, Service::reals_up).saturating_sub(1);
-                    self.falls(event, *real, left, view).into_iter().collect()
-                } else {
-                    Vec::new()
-                };
+                let told = self.falls(event, *real, None, view).into_iter().collect();
                 self.world.apply(event);
                 told
             }
             ServiceFact::VirtualServerUnconfigured { service } => {
-                let group = self.world.services.get(service).filter(|known| known.settings.group().is_some());
-                let goes_on =
-                    group.is_some_and(|known| self.entry_of(&known.settings.key, service).is_some());
-                let told = if goes_on { Vec::new() } else { self.leaves(event, service, LOST, view) };
-                self.forget(event, service);
+                let heir = self.heir(service);
+                let told = if heir.is_some() { Vec::new() } else { self.leaves(event, service, LOST, view) };
+                self.forget(event, service, heir);
                 told
             }
             ServiceFact::VirtualServerRemoved { .. } if self.world.stopping => self.stops(event, view),
@@ -88,15 +77,24 @@ impl Known {
         service.settings.group().is_none() || self.groups.get(&service.settings.key) == Some(key)
     }
 
-    /// A real server that is up goes down with this event, and is told so; so many are `left`.
-    fn falls(&mut self, event: &Event, key: RealKey, left: usize, view: View<'_>) -> Option<Vec<VarBind>> {
-        let service = self.world.services.get(&key.service)?;
-        if !service.reals.get(&key.real)?.up {
+    /// A real server that is up goes down with this event, and is told so; so many are `left`, if they are counted already.
+    fn falls(
+        &mut self,
+        event: &Event,
+        key: RealKey,
+        left: Option<usize>,
+        view: View<'_>,
+    ) -> Option<Vec<VarBind>> {
+        let is_up = self.world.services.get(&key.service)?.reals.get(&key.real)?.up;
+        if !is_up || !self.stands_for_all(&key.service) {
             return None;
         }
         let fact = ServiceFact::RealServerDown { real: key }.into();
         self.world.apply(&Event { fact, ..event.clone() });
-        real_server_of(&self.world, view, &key, false, left).filter(|_| self.stands_for_all(&key.service))
+        match left {
+            Some(left) => real_server_of(&self.world, view, &key, false, left),
+            None => real_server(&self.world, view, &key, false),
+        }
     }
 
     /// A virtual server goes: its real servers one after the other, and then its quorum: if it has that, or at the end.
@@ -107,7 +105,7 @@ impl Known {
         let is_told = service.quorum || status == SHUTDOWN;
         let up: Vec<_> = service.reals.values().filter(|real| real.up).map(|real| real.address).collect();
         // Counted down, for there may be thousands of them.
-        let falls = |(left, real)| self.falls(event, RealKey { service: *key, real }, left, view);
+        let falls = |(left, real)| self.falls(event, RealKey { service: *key, real }, Some(left), view);
         let mut told: Vec<_> = (0..up.len()).rev().zip(up).filter_map(falls).collect();
         told.extend(quorum(&self.world, view, key, status).filter(|_| is_told));
         told
@@ -121,23 +119,23 @@ impl Known {
         told
     }
 
-    /// A virtual server is no more. Of a group another entry stands for those that are left.
-    fn forget(&mut self, event: &Event, key: &ServiceKey) {
-        let group = self.world.services.get(key).map(|service| service.settings.key.clone());
-        let stood = self.stands_for_all(key);
-        self.world.apply(event);
-        if let Some(group) = group.filter(|_| stood) {
-            match self.entry_of(&group, key) {
+    /// A virtual server is no more; if it stood for its group, the heir does.
+    fn forget(&mut self, event: &Event, key: &ServiceKey, heir: Option<ServiceKey>) {
+        let stood = self.world.services.get(key).filter(|_| self.stands_for_all(key));
+        if let Some(group) = stood.map(|service| service.settings.key.clone()) {
+            match heir {
                 Some(heir) => drop(self.groups.insert(group, heir)),
                 None => drop(self.groups.remove(&group)),
             }
         }
+        self.world.apply(event);
     }
 
-    /// An entry of a group other than this one.
-    fn entry_of(&self, group: &VirtualServerKey, but: &ServiceKey) -> Option<ServiceKey> {
-        let mut all = self.world.services.values();
-        all.find(|service| service.settings.key == *group && service.key != *but).map(|service| service.key)
+    /// Another entry of the virtual server group that this one is of.
+    fn heir(&self, of: &ServiceKey) -> Option<ServiceKey> {
+        let gone = self.world.services.get(of).filter(|service| service.settings.group().is_some())?;
+        let same = |service: &&Service| service.settings.key == gone.settings.key && service.key != *of;
+        self.world.services.values().find(same).map(|service| service.key)
     }
 }
 

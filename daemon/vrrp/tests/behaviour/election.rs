@@ -98,13 +98,19 @@ fn a_returning_router_of_higher_priority_preempts() {
     assert_eq!(lan.chain(1, event), ["state_changed", "higher_priority_received"]);
 }
 
-#[test]
-fn nopreempt_leaves_a_lower_master_alone_until_it_dies() {
-    let mut lan = pair(|spec| spec.preemption = Preemption::Never);
+/// The better one of a pair was away, and has just come back.
+fn back_again(preemption: Preemption) -> Lan {
+    let mut lan = pair(|spec| spec.preemption = preemption);
     lan.run_for(ms(10_000));
     lan.stop(0);
     lan.run_for(ms(2_000));
     lan.start(0);
+    lan
+}
+
+#[test]
+fn nopreempt_leaves_a_lower_master_alone_until_it_dies() {
+    let mut lan = back_again(Preemption::Never);
     lan.run_for(ms(30_000));
     assert_eq!((lan.state(0, VI), lan.state(1, VI)), (Backup, Master));
     lan.crash(1);
@@ -115,11 +121,7 @@ fn nopreempt_leaves_a_lower_master_alone_until_it_dies() {
 /// A master that stops says so: who would not have taken over from it takes over within its skew, 0.41 s at 150.
 #[test]
 fn with_nopreempt_a_lower_master_that_resigns_is_followed_within_the_skew() {
-    let mut lan = pair(|spec| spec.preemption = Preemption::Never);
-    lan.run_for(ms(10_000));
-    lan.stop(0);
-    lan.run_for(ms(2_000));
-    lan.start(0);
+    let mut lan = back_again(Preemption::Never);
     lan.run_for(ms(30_000));
     assert_eq!((lan.state(0, VI), lan.state(1, VI)), (Backup, Master));
     lan.stop(1);
@@ -131,11 +133,7 @@ fn with_nopreempt_a_lower_master_that_resigns_is_followed_within_the_skew() {
 
 #[test]
 fn preempt_delay_puts_preemption_off() {
-    let mut lan = pair(|spec| spec.preemption = Preemption::After(ms(20_000)));
-    lan.run_for(ms(10_000));
-    lan.stop(0);
-    lan.run_for(ms(2_000));
-    lan.start(0);
+    let mut lan = back_again(Preemption::After(ms(20_000)));
     lan.run_for(ms(20_000));
     assert_eq!((lan.state(0, VI), lan.state(1, VI)), (Backup, Master));
     // The delay counts from the first advertisement heard; then the Master_Down_Interval of 3.414 s.
