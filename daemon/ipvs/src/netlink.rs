@@ -39,6 +39,9 @@ const AT_ONCE: TimeVal = TimeVal::new(0, 200_000);
 /// Room for answers, unless said otherwise.
 const RECEIVE_BUFFER: u32 = 1 << 20;
 
+/// The kernel puts 32 KiB at most into one part of a long answer (`netlink_dump`); an error repeats the request.
+const LONGEST_ANSWER: usize = 1 << 16;
+
 /// See the module.
 pub(crate) struct Connection {
     socket: Socket,
@@ -88,20 +91,24 @@ impl Connection {
         done.map_err(|errno| KernelError::Socket(errno.into()))
     }
 
-    /// Sends requests together; gives the errors with their places among them.
+    /// Sends requests together; gives the errors with their places among them. The kernel does them in their order and tells
+    /// of each that it refuses, so that only the last has to be acknowledged.
     pub(crate) fn batch(
         &mut self,
         requests: impl Iterator<Item = Message>,
     ) -> Result<Vec<(usize, io::Error)>, KernelError> {
         let first = self.sequence.wrapping_add(1);
-        let (mut bytes, mut count) = (Vec::new(), 0);
-        for request in requests {
+        let (mut bytes, mut requests) = (Vec::new(), requests.peekable());
+        while let Some(request) = requests.next() {
             self.sequence = self.sequence.wrapping_add(1);
-            bytes.extend(packet(self.family, self.sequence, NLM_F_ACK, request));
-            count += 1;
+            let flags = if requests.peek().is_none() { NLM_F_ACK } else { 0 };
+            bytes.extend(packet(self.family, self.sequence, flags, request));
+        }
+        if bytes.is_empty() {
+            return Ok(Vec::new());
         }
         self.send(&bytes)?;
-        self.acknowledgements(first, count)
+        self.refusals(first, self.sequence)
     }
 
     /// The number that the kernel gave the family `IPVS`; nothing if there is none.
@@ -190,27 +197,28 @@ impl Connection {
         }
     }
 
-    /// Waits for the answers to a batch; gives the errors with their places in it.
-    fn acknowledgements(&mut self, first: u32, count: usize) -> Result<Vec<(usize, io::Error)>, KernelError> {
+    /// Waits for the answer to the last of a batch; gives the errors until then with their places in it.
+    fn refusals(&mut self, first: u32, last: u32) -> Result<Vec<(usize, io::Error)>, KernelError> {
         let mut errors = Vec::new();
-        let mut missing = count;
-        while missing > 0 {
+        loop {
             let received = self.receive()?;
             for bytes in packets(&received) {
                 let packet = NetlinkMessage::<GenlMessage<Message>>::deserialize(bytes)
                     .map_err(|error| KernelError::Answer { request: "a batch".to_owned(), error })?;
-                let place = packet.header.sequence_number.wrapping_sub(first) as usize;
-                if let NetlinkPayload::Error(answer) = packet.payload
-                    && place < count
-                {
-                    missing = missing.saturating_sub(1);
-                    if answer.code.is_some() {
-                        errors.push((place, answer.to_io()));
-                    }
+                let place = packet.header.sequence_number.wrapping_sub(first);
+                // What is older is the answer to something that was given up.
+                let NetlinkPayload::Error(answer) = packet.payload else { continue };
+                if place > last.wrapping_sub(first) {
+                    continue;
+                }
+                if answer.code.is_some() {
+                    errors.push((place as usize, answer.to_io()));
+                }
+                if packet.header.sequence_number == last {
+                    return Ok(errors);
                 }
             }
         }
-        Ok(errors)
     }
 
     fn send(&self, bytes: &[u8]) -> Result<(), KernelError> {
@@ -219,8 +227,14 @@ impl Connection {
 
     fn receive(&self) -> Result<Vec<u8>, KernelError> {
         loop {
-            match self.socket.recv_from_full() {
-                Ok((bytes, _)) => return Ok(bytes),
+            let mut bytes = Vec::with_capacity(LONGEST_ANSWER);
+            match self.socket.recv(&mut bytes, libc::MSG_TRUNC) {
+                Ok(length) if length > bytes.len() => {
+                    let error =
+                        format!("an answer of {length} bytes, and there was room for {LONGEST_ANSWER}");
+                    return Err(KernelError::Socket(io::Error::other(error)));
+                }
+                Ok(_) => return Ok(bytes),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
                 Err(error) => return Err(KernelError::Socket(error)),
             }

@@ -1,5 +1,4 @@
-//! What the checks of many real servers cost: processor time of one, memory, how late they begin, and, where the kernel has
-//! IPVS, the time until all stand in its table and until a reload of one of them is there.
+//! What the checks of many real servers cost: processor time of one, memory, and how late they begin.
 
 use std::{
     fmt::Write as _,
@@ -16,18 +15,14 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use integration::{
-    Host, Lab, background::Acceptor, keepalived::Keepalived, keepwatchd::Keepwatchd, process::tree, wait,
-};
+use integration::{Host, Lab, background::Acceptor, keepwatchd::Keepwatchd, process::tree, wait};
 use nix::sys::resource::{UsageWho, getrusage};
 
-use crate::router::{Router, Running};
+use crate::router::{Router, Running, has_ipvs};
 
 const PORT: u16 = 8080;
 /// Connections by which it is found out what one costs at least.
 const LEAST: u64 = 20_000;
-/// The kernel's table, where IPVS is loaded: of the namespace that the thread is in, which `/proc/net` is not.
-const TABLE: &str = "/proc/thread-self/net/ip_vs";
 
 /// How a server is looked at.
 #[derive(Clone, Copy)]
@@ -61,8 +56,6 @@ struct Cost {
     /// Microseconds of processor time a check.
     each: f64,
     pss_kib: u64,
-    /// Until the table is complete, and until a change is in it.
-    table: Option<[Duration; 2]>,
 }
 
 /// Measures each way with each daemon, and prints the costs and their ratios.
@@ -88,10 +81,6 @@ pub(crate) fn compare(routers: &[Router; 2], servers: u32, span: Duration) -> Re
                 ours.each / theirs.each.max(0.01),
                 ours.pss_kib as f64 / theirs.pss_kib.max(1) as f64
             );
-            if let (Some(ours), Some(theirs)) = (ours.table, theirs.table) {
-                let ratio = |at: usize| ours[at].as_secs_f64() / theirs[at].as_secs_f64().max(0.001);
-                println!("  ratio of the times to the table: {:.2}, of a reload: {:.2}", ratio(0), ratio(1));
-            }
         }
         println!();
     }
@@ -134,45 +123,30 @@ fn least() -> Result<f64> {
     })
 }
 
-fn config(kind: Kind, servers: u32, first_weight: u32) -> Result<String> {
+fn config(kind: Kind, servers: u32) -> Result<String> {
     let mut text =
         "global_defs {\n router_id c\n}\nvirtual_server 10.9.9.9 80 {\n delay_loop 1\n lvs_sched rr\n \
                     lvs_method NAT\n protocol TCP\n"
             .to_owned();
     for number in 1..=servers {
         let (high, low) = (number >> 8, number & 255);
-        let weight = if number == 1 { first_weight } else { 1 };
-        writeln!(
-            text,
-            " real_server 127.1.{high}.{low} {PORT} {{\n weight {weight}\n {}\n }}",
-            kind.block()
-        )?;
+        writeln!(text, " real_server 127.1.{high}.{low} {PORT} {{\n weight 1\n {}\n }}", kind.block())?;
     }
     Ok(text + "}\n")
 }
 
 fn measure(router: &Router, kind: Kind, servers: u32, span: Duration) -> Result<Cost> {
     let host: Host = Lab::new("checks")?.host("a")?;
-    let has_ipvs = host.inside(|| Ok(Path::new(TABLE).exists()))?;
     let (_acceptor, checks) = serve(&host, kind, servers)?;
-    let began = Instant::now();
-    let text = config(kind, servers, 1)?;
-    let running = match router {
-        Router::Keepwatchd => {
-            let plane = if has_ipvs { "kernel" } else { "memory" };
-            let flags = ["--check", "--no-syslog", "--dataplane", plane];
-            Running::Keepwatchd(Keepwatchd::on(&host).config(text).flags(&flags).start()?)
-        }
-        Router::Keepalived(program) => {
-            Running::Keepalived(Keepalived::start_checking_program(program, &host, &text, &["--no-syslog"])?)
-        }
-    };
-    let table = if has_ipvs { Some(to_the_table(&host, &running, kind, servers, began)?) } else { None };
+    let running = router.start_checking(&host, &config(kind, servers)?)?;
     let each_was_checked = || checks.load(Ordering::Relaxed) >= u64::from(2 * servers);
     if wait::until("two checks of each", 2 * wait::LONG, each_was_checked).is_err() {
         let checks = checks.load(Ordering::Relaxed);
-        let why =
-            if has_ipvs { "" } else { ": this kernel has no IPVS, and without it keepalived makes none" };
+        let why = if has_ipvs(&host)? {
+            ""
+        } else {
+            ": this kernel has no IPVS, and without it keepalived makes none"
+        };
         bail!("only {checks} checks were made{why}");
     }
     let pid = running.process().pid();
@@ -186,38 +160,13 @@ fn measure(router: &Router, kind: Kind, servers: u32, span: Duration) -> Result<
         made as f64 / passed.as_secs_f64(),
         cost.pss_kib
     );
-    if let Some([table, reload]) = table {
-        let (table, reload) = (table.as_secs_f64(), reload.as_secs_f64());
-        write!(said, "; all in the table after {table:.2} s, a reload of one after {reload:.2} s")?;
-    }
     if let Running::Keepwatchd(daemon) = &running
         && let Some(late) = late(daemon)?
     {
         write!(said, "; 99 of 100 begin at most {late} s late")?;
     }
     println!("  {:<10}  {said}", router.name());
-    Ok(Cost { each, pss_kib: cost.pss_kib, table })
-}
-
-/// How long it takes from the start until all real servers are in the kernel's table, and from a reload until the one that it
-/// changes is there with its new weight.
-fn to_the_table(
-    host: &Host,
-    running: &Running,
-    kind: Kind,
-    servers: u32,
-    began: Instant,
-) -> Result<[Duration; 2]> {
-    let table = || host.inside(|| Ok(fs::read_to_string(TABLE)?)).unwrap_or_default();
-    let complete = || table().matches("-> 7F01").count() == servers as usize;
-    wait::until("all are in the table", 8 * wait::LONG, complete)?;
-    let start = began.elapsed();
-    let began = Instant::now();
-    running.reload(&config(kind, servers, 77)?)?;
-    wait::until("the new weight is in the table", 8 * wait::LONG, || {
-        table().lines().any(|line| line.split_whitespace().nth(3) == Some("77"))
-    })?;
-    Ok([start, began.elapsed()])
+    Ok(Cost { each, pss_kib: cost.pss_kib })
 }
 
 /// The bound, in seconds, of what 99 of 100 checks were late to begin.

@@ -21,6 +21,7 @@ mod load;
 mod page;
 mod router;
 mod start;
+mod table;
 mod takeover;
 mod top;
 mod track;
@@ -35,7 +36,7 @@ use router::Router;
 use takeover::What;
 
 const USAGE: &str = "\
-usage: bench [takeover|vmac|vips|routes|load|walk|track|bfd|start|page|top|everything|embedded|checks] [OPTION…]
+usage: bench [takeover|vmac|vips|routes|load|walk|track|bfd|start|page|top|everything|embedded|checks|table] [OPTION…]
 
 Runs keepwatchd and keepalived side by side, as root or as an ordinary user, in network namespaces of its own.
 Without a word it measures all; ratios below 1 are in keepwatch's favour.
@@ -58,14 +59,16 @@ Without a word it measures all; ratios below 1 are in keepwatch's favour.
   top                  `keepwatch top` beside many virtual routers and 10,000 real servers; only if asked for
   embedded             many daemons of one virtual router each, in network namespaces of their own: memory of one, and
                        the time until all are masters; only if asked for
-  checks               processor time of a TCP_CHECK and of an HTTP_GET of many real servers, and memory; where the kernel
-                       has IPVS, how soon all are in its table, and how soon a reload of one; only if asked for
+  checks               processor time of a TCP_CHECK and of an HTTP_GET of many real servers, and memory; only if asked
+                       for
+  table                how soon many real servers are all in the kernel's table, and a reload of one of them; needs a
+                       kernel with IPVS, and only if asked for
 
   --keepalived PATH    the keepalived to measure; it is the master of both in `takeover` (default: keepalived)
   --advert SECONDS     advert_int (default: 0.1 for takeovers, 1 for `load`)
-  --trials N           takeovers and starts of each (default: 10)
+  --trials N           takeovers, starts and tables of each (default: 10)
   --instances N        virtual routers of `load`, `walk`, `page`, `top` and `everything` (default: 1000)
-  --servers N          real servers of `checks` (default: 10000)
+  --servers N          real servers of `checks` and `table` (default: 10000)
   --daemons N          daemons of `embedded` (default: 100)
   --seconds N          how long `load`, `track`, `page`, `top`, `everything` and `checks` look (default: 20)
   --busy               every core is kept busy twice over meanwhile
@@ -94,7 +97,7 @@ impl Plan {
 type Measure = fn(&[Router; 2], &Plan) -> Result<()>;
 
 /// The word for each, whether it is also measured when no word is given, and how.
-const MEASUREMENTS: [(&str, bool, Measure); 14] = [
+const MEASUREMENTS: [(&str, bool, Measure); 15] = [
     ("takeover", true, |routers, plan| take_over(routers, What::Address, plan)),
     ("vmac", true, |routers, plan| take_over(routers, What::Vmac, plan)),
     ("vips", true, |routers, plan| take_over(routers, What::Addresses, plan)),
@@ -110,6 +113,7 @@ const MEASUREMENTS: [(&str, bool, Measure); 14] = [
     ("everything", false, |_, plan| everything::compare(plan.instances, plan.span)),
     ("top", false, |_, plan| top::measure(plan.instances, plan.span)),
     ("checks", false, |routers, plan| checks::compare(routers, plan.servers, plan.span)),
+    ("table", false, |routers, plan| table::compare(routers, plan.servers, plan.trials)),
     ("embedded", false, |routers, plan| embedded::compare(routers, plan.daemons)),
 ];
 

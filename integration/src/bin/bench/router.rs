@@ -1,6 +1,9 @@
 //! A router of either make, and a machine that is kept busy.
 
-use std::{path::PathBuf, thread};
+use std::{
+    path::{Path, PathBuf},
+    thread,
+};
 
 use anyhow::Result;
 use integration::{Host, Process, background::Background, keepalived::Keepalived, keepwatchd::Keepwatchd};
@@ -42,6 +45,31 @@ impl Router {
             }
         })
     }
+
+    /// Starts it, for virtual servers only; ours keeps its table to itself where the kernel has none.
+    pub(crate) fn start_checking(&self, host: &Host, config: &str) -> Result<Running> {
+        Ok(match self {
+            Self::Keepwatchd => {
+                let plane = if has_ipvs(host)? { "ipvs" } else { "memory" };
+                let flags = ["--check", "--no-syslog", "--dataplane", plane];
+                Running::Keepwatchd(Keepwatchd::on(host).config(config).flags(&flags).start()?)
+            }
+            Self::Keepalived(program) => Running::Keepalived(Keepalived::start_checking_program(
+                program,
+                host,
+                config,
+                &["--no-syslog"],
+            )?),
+        })
+    }
+}
+
+/// The kernel's table of virtual servers: of the namespace that the thread is in, which `/proc/net` is not.
+pub(crate) const TABLE: &str = "/proc/thread-self/net/ip_vs";
+
+/// Whether the kernel has IPVS, loaded.
+pub(crate) fn has_ipvs(host: &Host) -> Result<bool> {
+    host.inside(|| Ok(Path::new(TABLE).exists()))
 }
 
 impl Running {
