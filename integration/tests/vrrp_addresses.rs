@@ -6,6 +6,9 @@ use anyhow::{Result, ensure};
 use integration::{Host, Instance, Lab, capture, conf::VIP, keepwatchd::Keepwatchd, process::Process, wait};
 use nix::sys::signal::Signal;
 
+#[path = "vrrp_addresses/life.rs"]
+mod life;
+
 /// A quick version 3 instance on eth0 with these addresses; `more` goes into its block.
 fn instance(name: &str, vrid: u8, priority: u8, addresses: &str, more: &str) -> String {
     let instance = Instance::new(name).vrid(vrid).priority(priority).interval("0.1").vip(addresses);

@@ -79,7 +79,7 @@ const SIX: &str = "fd78::9:9";
 /// When an address was announced: by ARP, or by neighbour advertisements.
 fn announced(wire: &Capture, address: &str) -> Vec<Duration> {
     let neighbour = wire.pick(|frame| match &frame.payload {
-        Payload::NeighbourAdvertisement { target } if target.to_string() == address => Some(frame.at),
+        Payload::NeighbourAdvertisement { target, .. } if target.to_string() == address => Some(frame.at),
         _ => None,
     });
     [wire.gratuitous_arps(address), neighbour].concat()

@@ -18,12 +18,15 @@ use integration::{
     wait,
 };
 
+#[path = "vrrp_machine/below.rs"]
+mod below;
+
 /// The machine is some ten times slower than the one that it runs on.
 const PATIENT: Duration = Duration::from_secs(60);
 
 #[test]
 fn ipvlans_and_vrfs_carry_virtual_routers() -> Result<()> {
-    Scenario::of_this_test("--test-threads=2")?
+    Scenario::of_this_test("--test-threads=2 --skip below::")?
         .module("ipvlan")
         .module("vrf")
         .module("mpls_iptunnel")

@@ -127,35 +127,100 @@ fn the_host_itself_neither_reaches_the_address_nor_speaks_from_it_until_it_is_ba
     Ok(())
 }
 
-#[test]
-fn the_tables_are_those_that_keepalived_makes() -> Result<()> {
-    let lab = Lab::new("tables")?;
+/// The table `guard` of a family as sorted lines, the elements of its sets among them, without what says whose it is.
+fn guard(host: &Host, family: &str) -> Result<Vec<String>> {
+    let all = host.run("nft", &["-s", "list", "table", family, "guard"])?;
+    let mut lines: Vec<String> = Vec::new();
+    let mut inside = None;
+    for line in all.lines().map(|line| line.split(" # ").next().unwrap_or_default().trim()) {
+        // Elements are written over several lines, in the order of the kernel's hashes.
+        if let Some(rest) = line.strip_prefix("elements = {") {
+            inside = Some(rest.to_owned());
+        } else if let Some(all) = &mut inside {
+            all.push_str(line);
+        } else if line != "flags owner" && !line.is_empty() {
+            lines.push(line.to_owned());
+        }
+        if let Some(all) = inside.take_if(|all| all.contains('}')) {
+            lines.extend(all.trim_end_matches('}').split(',').map(|one| format!("element {}", one.trim())));
+        }
+    }
+    lines.sort();
+    Ok(lines)
+}
+
+/// Both daemons on hosts of their own with this file; their tables of these families are the same in the end.
+fn same_tables(name: &str, config: &str, families: &[&str], expected: &[&str]) -> Result<()> {
+    let lab = Lab::new(name)?;
     let (_lan, hosts) = lab.routers(1)?;
     let apart = lab.bridge("apart")?;
     let other = lab.host("other")?;
     other.plug("eth0", &apart)?.address("eth0", "10.78.0.1/16")?;
-    let more = "no_accept\n virtual_ipaddress_excluded {\n 10.78.9.7\n }";
-    let global = "global_defs {\n nftables guard\n nftables_priority -5\n nftables_counters\n}\n";
-    let config = format!("{global}{}", instance("VI_1", 51, VIP, more));
-    let theirs = Keepalived::start(&other, &config, &[])?;
+    let theirs = Keepalived::start(&other, config, &[])?;
     theirs.process().wait_for_log("Entering MASTER STATE", wait::LONG)?;
-    let ours = start(&hosts[0], &config)?;
+    let ours = start(&hosts[0], config)?;
     ours.wait_for_log("(VI_1) setting VIP")?;
-    let parts = |host: &Host| -> Result<Vec<String>> {
-        let all = host.run("nft", &["-s", "list", "table", "ip", "guard"])?;
-        let mut lines: Vec<String> = all.lines().map(|line| line.trim().to_owned()).collect();
-        lines.retain(|line| line != "flags owner" && !line.is_empty() && !line.starts_with("elements"));
-        lines.iter_mut().for_each(|line| *line = line.split(" # ").next().unwrap_or_default().to_owned());
-        let addresses =
-            all.split("elements = {").nth(1).and_then(|rest| rest.split('}').next()).unwrap_or_default();
-        let mut addresses: Vec<&str> = addresses.split(',').map(str::trim).collect();
-        addresses.sort_unstable();
-        lines.push(addresses.join(" "));
-        lines.sort();
-        Ok(lines)
+    for family in families {
+        let same =
+            || guard(&hosts[0], family).is_ok_and(|ours| guard(&other, family).is_ok_and(|it| it == ours));
+        wait::until("both have set all", wait::LONG, same).map_err(|_| {
+            anyhow::anyhow!("ours {:#?}\nkeepalived's {:#?}", ruleset(&hosts[0]), ruleset(&other))
+        })?;
+    }
+    let rules = ruleset(&hosts[0])?;
+    for part in expected {
+        ensure!(rules.contains(part), "{part} is not in {rules}");
+    }
+    Ok(())
+}
+
+const GUARD: &str =
+    "global_defs {\n nftables guard\n nftables_priority -5\n nftables_counters\n nftables_ifindex\n}\n";
+
+#[test]
+fn the_tables_are_those_that_keepalived_makes() -> Result<()> {
+    let more = "no_accept\n virtual_ipaddress_excluded {\n 10.78.9.7\n fd78::7/64\n }";
+    let config = format!("{GUARD}{}", instance("VI_1", 51, VIP, more));
+    let expected = ["priority filter - 5", "ip daddr @vips counter drop", "fd78::7"];
+    same_tables("tables", &config, &["ip", "ip6"], &expected)
+}
+
+#[test]
+fn the_tables_of_ipv6_are_those_that_keepalived_makes() -> Result<()> {
+    let more = "no_accept\n virtual_ipaddress_excluded {\n fd78::8/64\n 10.78.9.7\n }";
+    let config = format!("{GUARD}{}", instance("VI_1", 51, "fe80::9/64\n fd78::9/64", more));
+    let expected = ["counter goto in_link_local", "fe80::9 . \"eth0\"", "10.78.9.7"];
+    same_tables("tables-6", &config, &["ip", "ip6"], &expected)
+}
+
+/// Counters count what is dropped, and what is let through; without the word there are none.
+#[test]
+fn what_is_dropped_is_counted_where_that_is_wanted() -> Result<()> {
+    let lab = Lab::new("counted")?;
+    let (_lan, hosts) = lab.routers(2)?;
+    let (host, other) = (&hosts[0], &hosts[1]);
+    let six = instance("VI_1", 51, "fe80::9/64\n fd78::9/64", "no_accept").to_string();
+    let block = six + &instance("VI_2", 52, VIP, "no_accept").to_string();
+    let daemon = start(host, &format!("global_defs {{\n nftables_counters\n}}\n{block}"))?;
+    wait::until("the addresses are there", wait::LONG, || {
+        host.has("eth0", "fd78::9") && host.has("eth0", VIP)
+    })?;
+    ensure!(!connects(other, VIP) && !connects(other, "[fd78::9]"), "{}", ruleset(host)?);
+    let counted = |rule: &str| {
+        let all = host.run("nft", &["list", "ruleset"]).unwrap_or_default();
+        let line = all.lines().find(|line| line.trim().starts_with(rule)).unwrap_or_default().to_owned();
+        let packets = line.split("packets ").nth(1).and_then(|rest| rest.split(' ').next());
+        packets.and_then(|packets| packets.parse::<u64>().ok()).unwrap_or_default()
     };
-    wait::until("both have set all", wait::LONG, || parts(&hosts[0]).ok() == parts(&other).ok())
-        .map_err(|_| anyhow::anyhow!("ours {:#?}\nkeepalived's {:#?}", ruleset(&hosts[0]), ruleset(&other)))
+    for rule in ["ip daddr @vips", "ip6 daddr @vips", "icmpv6 type @neighbor-discovery"] {
+        ensure!(counted(rule) > 0, "{rule} has counted nothing: {}", host.run("nft", &["list", "ruleset"])?);
+    }
+    reload(&daemon, &block)?;
+    wait::until("nothing is counted any more", wait::LONG, || {
+        ruleset(host).is_ok_and(|rules| rules.contains("vips") && !rules.contains("counter"))
+    })?;
+    ensure!(!connects(other, VIP) && !connects(other, "[fd78::9]"), "{}", ruleset(host)?);
+    Ok(())
 }
 
 #[test]
@@ -252,7 +317,12 @@ fn the_words_of_iptables_mean_the_table_of_nftables() -> Result<()> {
         ruleset(host).is_ok_and(|rules| rules.contains("table ip keepalived") && rules.contains(VIP))
     })?;
     ensure!(!connects(other, VIP) && knows(other, VIP), "{}", ruleset(host)?);
-    // Such a file can be reloaded, too.
+    // So it is with IPv6; and such a file can be reloaded.
+    reload(&daemon, &format!("{global}{}", block.replace(VIP, "fd78::9/64").replace("/64/32", "/64")))?;
+    wait::until("packets over IPv6 are dropped", wait::LONG, || {
+        ruleset(host).is_ok_and(|rules| rules.contains("table ip6 keepalived") && rules.contains("fd78::9"))
+    })
+    .map_err(|error| anyhow::anyhow!("{error}: {:?} {}", ruleset(host), daemon.process().log()))?;
     reload(&daemon, &format!("{global}{}", block.replace("no_accept", "accept")))?;
     wait::until("they are let through", wait::LONG, || connects(other, VIP))?;
     daemon.process_mut().stop(wait::LONG)?;

@@ -7,6 +7,9 @@ use anyhow::{Result, ensure};
 use integration::{Host, Instance, Lab, conf::VIP, keepalived::Keepalived, keepwatchd::Keepwatchd, wait};
 use nix::sys::signal::Signal;
 
+#[path = "vrrp_routes/hands.rs"]
+mod hands;
+
 fn instance(more: &str) -> String {
     Instance::new("VI_1").vip(&format!("{VIP}/16")).interval("0.1").line("version 3").line(more).to_string()
 }

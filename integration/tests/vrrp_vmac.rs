@@ -13,6 +13,10 @@ use nix::sys::signal::Signal;
 
 #[path = "vrrp_vmac/hands.rs"]
 mod hands;
+#[path = "vrrp_vmac/shape.rs"]
+mod shape;
+#[path = "vrrp_vmac/wire.rs"]
+mod wire;
 
 const VIRTUAL: &str = "00:00:5e:00:01:33";
 

@@ -73,6 +73,19 @@ pub enum LinkFact {
         /// What the kernel said.
         error: String,
     },
+    /// What the kernel reports of the groups of a macvlan (MLD) leaves with the virtual hardware address, for the kernel
+    /// refused the table that sends it by the interface below. Published once for each macvlan.
+    ReportsNotMoved {
+        /// The macvlan.
+        interface: Name,
+        /// What the kernel said.
+        error: String,
+    },
+    /// Somebody had given a VMAC another hardware address; it has that of the virtual router again.
+    HardwareRestored {
+        /// Its name.
+        interface: Name,
+    },
     /// An address came or went, whoever did that (`--address-monitoring`).
     AddressReflected {
         /// Its interface.
@@ -181,6 +194,8 @@ impl LinkFact {
             Self::LinkMade { .. }
             | Self::LinkUnmade { .. }
             | Self::LinkMakingFailed { .. }
+            | Self::ReportsNotMoved { .. }
+            | Self::HardwareRestored { .. }
             | Self::AddressReflected { .. } => {}
         }
     }
@@ -219,6 +234,18 @@ impl LinkFact {
             Self::LinkMakingFailed { instance, interface, error } => (
                 Level::Error,
                 write!(out, "({instance}): Unable to create VMAC interface {interface}: {error}"),
+            ),
+            Self::HardwareRestored { interface } => (
+                Level::Warning,
+                write!(out, "The hardware address of {interface} was changed by someone; put back"),
+            ),
+            Self::ReportsNotMoved { interface, error } => (
+                Level::Warning,
+                write!(
+                    out,
+                    "What the kernel reports of multicast groups of {interface} leaves with its own hardware address, for \
+                     the table of nftables that would send it by the interface below can't be made: {error}"
+                ),
             ),
         }
     }

@@ -1,4 +1,4 @@
-//! What is in a frame, as far as tests ask: ARP, neighbour advertisements and VRRP. A decoder of its own, so that the
+//! What is in a frame, as far as tests ask: ARP, neighbour advertisements, reports of groups and VRRP. A decoder of its own, so that the
 //! tests do not judge keepwatch's codec by itself.
 
 use std::{
@@ -28,6 +28,17 @@ pub enum Payload {
     NeighbourAdvertisement {
         /// Whose link-layer address it tells.
         target: Ipv6Addr,
+        /// That address, if it is told.
+        hardware: Option<[u8; 6]>,
+        /// R, S and O, the highest bits (RFC 4861 4.4).
+        flags: u8,
+    },
+    /// An IPv6 router solicitation.
+    RouterSolicitation,
+    /// A report of multicast groups: of IGMP (RFC 3376) or MLD (RFC 3810), also that a group is left.
+    GroupReport {
+        /// Source address of the IP packet.
+        source: IpAddr,
     },
     /// A VRRP advertisement.
     Vrrp(Advert),
@@ -83,10 +94,17 @@ pub struct Advert {
 const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_ARP: u16 = 0x0806;
 const ETHERTYPE_IPV6: u16 = 0x86dd;
+const PROTOCOL_HOP_BY_HOP: u8 = 0;
+const PROTOCOL_IGMP: u8 = 2;
 const PROTOCOL_AH: u8 = 51;
 const PROTOCOL_ICMPV6: u8 = 58;
 const PROTOCOL_VRRP: u8 = 112;
+const MLD_REPORTS: [u8; 3] = [131, 132, 143];
+const IGMP_QUERY: u8 = 0x11;
+const ROUTER_SOLICITATION: u8 = 133;
 const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
+/// Of a neighbour advertisement (RFC 4861 4.6.1).
+const TARGET_LINK_LAYER_ADDRESS: u8 = 2;
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     bytes.get(at..at + 2)?.try_into().ok().map(u16::from_be_bytes)
@@ -141,6 +159,9 @@ fn ipv4(packet: &[u8]) -> Option<Payload> {
     let mut body = packet.get(header..end)?;
     match *packet.get(9)? {
         PROTOCOL_VRRP => {}
+        PROTOCOL_IGMP if *body.first()? != IGMP_QUERY => {
+            return Some(Payload::GroupReport { source: source.into() });
+        }
         // The authentication header (RFC 4302 2) stands before VRRP; its length is in 32-bit words less two.
         PROTOCOL_AH if *body.first()? == PROTOCOL_VRRP => {
             body = body.get((usize::from(*body.get(1)?) + 2) * 4..)?;
@@ -153,12 +174,29 @@ fn ipv4(packet: &[u8]) -> Option<Payload> {
 fn ipv6(packet: &[u8]) -> Option<Payload> {
     let (source, destination) = (ipv6_at(packet, 8)?, ipv6_at(packet, 24)?);
     let ttl = *packet.get(7)?;
-    let body = packet.get(40..40 + usize::from(u16_at(packet, 4)?))?;
-    match *packet.get(6)? {
+    let mut body = packet.get(40..40 + usize::from(u16_at(packet, 4)?))?;
+    let mut protocol = *packet.get(6)?;
+    if protocol == PROTOCOL_HOP_BY_HOP {
+        // Its length is in units of 8 bytes without the first (RFC 8200 4.3).
+        protocol = *body.first()?;
+        body = body.get((usize::from(*body.get(1)?) + 1) * 8..)?;
+    }
+    match protocol {
         PROTOCOL_VRRP => advert(body, source.into(), destination.into(), ttl).map(Payload::Vrrp),
-        PROTOCOL_ICMPV6 if *body.first()? == NEIGHBOUR_ADVERTISEMENT => {
-            Some(Payload::NeighbourAdvertisement { target: ipv6_at(body, 8)? })
-        }
+        PROTOCOL_ICMPV6 => match *body.first()? {
+            NEIGHBOUR_ADVERTISEMENT => {
+                let told = body.get(24) == Some(&TARGET_LINK_LAYER_ADDRESS);
+                let hardware = told.then(|| hardware_at(body, 26)).flatten();
+                Some(Payload::NeighbourAdvertisement {
+                    target: ipv6_at(body, 8)?,
+                    hardware,
+                    flags: *body.get(4)?,
+                })
+            }
+            ROUTER_SOLICITATION => Some(Payload::RouterSolicitation),
+            kind if MLD_REPORTS.contains(&kind) => Some(Payload::GroupReport { source: source.into() }),
+            _ => None,
+        },
         _ => None,
     }
 }

@@ -62,7 +62,7 @@ impl Capture {
     pub fn adverts(&self) -> Vec<(Duration, Advert)> {
         self.pick(|frame| match &frame.payload {
             Payload::Vrrp(advert) => Some((frame.at, advert.clone())),
-            Payload::Arp(_) | Payload::NeighbourAdvertisement { .. } | Payload::Other(_) => None,
+            _ => None,
         })
     }
 
@@ -93,7 +93,15 @@ impl Capture {
             Payload::Arp(arp) => {
                 (arp.is_gratuitous() && Some(IpAddr::from(arp.sender)) == address).then_some(frame.at)
             }
-            Payload::Vrrp(_) | Payload::NeighbourAdvertisement { .. } | Payload::Other(_) => None,
+            _ => None,
+        })
+    }
+
+    /// The hardware addresses that frames came from which `which` picks, after `since`, in their order.
+    pub fn senders(&self, since: Duration, mut which: impl FnMut(&Payload) -> bool) -> Vec<String> {
+        self.pick(|frame| {
+            let sender = || frame.from.map(|byte| format!("{byte:02x}")).join(":");
+            (frame.at > since && which(&frame.payload)).then(sender)
         })
     }
 
@@ -105,10 +113,7 @@ impl Capture {
         let (last, mac) = self
             .pick(|frame| match &frame.payload {
                 Payload::Vrrp(advert) if advert.source == dead => Some((frame.at, frame.from)),
-                Payload::Vrrp(_)
-                | Payload::Arp(_)
-                | Payload::NeighbourAdvertisement { .. }
-                | Payload::Other(_) => None,
+                _ => None,
             })
             .pop()?;
         let announced = self.pick(|frame| match &frame.payload {
@@ -117,7 +122,7 @@ impl Capture {
                 && (frame.from != mac || mac.starts_with(&VIRTUAL_MAC))
                 && frame.at > last)
                 .then_some(frame.at),
-            Payload::Vrrp(_) | Payload::NeighbourAdvertisement { .. } | Payload::Other(_) => None,
+            _ => None,
         });
         announced.first().map(|&at| at - last)
     }

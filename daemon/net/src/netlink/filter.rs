@@ -38,6 +38,12 @@ const NF_ACCEPT: u32 = 1;
 const GOTO: u32 = -4i32 as u32;
 const SET_CONSTANT: u32 = 2;
 const SET_MAP: u32 = 8;
+/// What `nft` has to be told of a map from interfaces to interfaces: keys (0) and values (1) are in this host's order of
+/// bytes (1), each four bytes of it.
+const NUMBERS_OF_HOST: [u8; 12] = {
+    let [a, b, c, d] = 1u32.to_ne_bytes();
+    [0, 4, a, b, c, d, 1, 4, a, b, c, d]
+};
 /// Elements of a set in one message: they are in one attribute, which is 64 kB at most; the longest takes 52 bytes.
 const PER_MESSAGE: usize = 1000;
 
@@ -369,6 +375,9 @@ impl<'a> FilterBatch<'a> {
                 set.be32(6, kind).be32(7, length);
             }
             set.be32(10, id);
+            if map && key == FilterType::Interface {
+                set.bytes(13, &NUMBERS_OF_HOST);
+            }
         });
     }
 

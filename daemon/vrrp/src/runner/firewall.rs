@@ -1,6 +1,8 @@
 //! The daemon's tables of the packet filter: packets to (and from) the addresses of a master that does not accept them are
-//! dropped, but for neighbour discovery; ARP is no business of these tables. On the thread that may wait. Goes in: which
-//! addresses of which virtual router. Comes out: tables of nftables, whose sets change as a whole, and facts.
+//! dropped, but for neighbour discovery; ARP is no business of these tables. What the kernel reports of the groups of a
+//! macvlan with IPv6 (MLD) leaves by the interface below: with the virtual hardware address, that of a backup would lead
+//! switches to it. On the thread that may wait. Goes in: which addresses of which virtual router, which macvlans. Comes out:
+//! tables of nftables, whose sets change as a whole, and facts.
 //!
 //! The tables belong to this process's socket where the kernel knows such a thing (Linux 5.12): a flush of the ruleset
 //! passes them by, and nothing of them stays behind, however the process ends.
@@ -8,7 +10,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
 
-use keepwatch_bus::fact::VrrpFact;
+use keepwatch_bus::fact::{LinkFact, VrrpFact};
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, EventId};
 use keepwatch_model::{Firewall as Settings, Nftables};
@@ -21,11 +23,26 @@ use crate::RouterId;
 
 const NEIGHBOUR_SOLICIT: u8 = 135;
 const NEIGHBOUR_ADVERT: u8 = 136;
+/// Multicast listener report and done (RFC 2710 §3), report of version 2 (RFC 3810 §5.2).
+const MLD_REPORTS: [u8; 3] = [131, 132, 143];
+/// The map from macvlans to the interfaces below, by keepalived's name.
+const BELOW: &str = "vmac_map";
 /// How many names are tried where another process has a table of the configured one.
 const NAMES: u32 = 9;
 
 /// An address whose packets are dropped; link-local ones on one interface only.
 pub(super) type Dropped = (IpAddr, Option<u32>);
+
+/// A macvlan whose reports of groups leave by the interface below.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reporter {
+    /// Its name.
+    pub(super) name: Name,
+    /// Its number.
+    pub(super) index: u32,
+    /// The number of the interface below.
+    pub(super) below: u32,
+}
 
 /// What is dropped for one virtual router.
 struct Ward {
@@ -42,7 +59,12 @@ struct Made {
     name: Option<String>,
     /// Whether it has the set of link-local addresses.
     link_local: bool,
+    /// What its map of macvlans holds; none if it has no such map.
+    below: Option<Elements>,
 }
+
+/// Elements of a set or a map: each its key, and of a map the interface that it leads to.
+type Elements = Vec<(Vec<u8>, Option<u32>)>;
 
 /// Routers for which nothing is to be dropped any more, once their addresses are off.
 #[derive(Default)]
@@ -72,6 +94,7 @@ pub(super) struct Firewall {
     requests: Requests,
     settings: Settings,
     wards: BTreeMap<RouterId, Ward>,
+    reporters: Vec<Reporter>,
     made: [Made; 2],
     owned: bool,
     shadow: bool,
@@ -80,8 +103,8 @@ pub(super) struct Firewall {
 impl Firewall {
     pub(super) fn open(bus: Bus, settings: Settings, shadow: bool) -> keepwatch_net::Result<Self> {
         let requests = Requests::filter()?;
-        let (wards, made) = (BTreeMap::new(), Default::default());
-        Ok(Self { bus, requests, settings, wards, made, owned: true, shadow })
+        let (wards, reporters, made) = (BTreeMap::new(), Vec::new(), Default::default());
+        Ok(Self { bus, requests, settings, wards, reporters, made, owned: true, shadow })
     }
 
     /// Takes the settings of a reload into use.
@@ -147,6 +170,21 @@ impl Firewall {
         }
     }
 
+    /// Reports of these macvlans, and of no others, leave by the interfaces below. The kernel's refusal is told of those that
+    /// it had not refused before.
+    pub(super) fn move_reports(&mut self, reporters: Vec<Reporter>, cause: Option<EventId>) {
+        if self.reporters == reporters {
+            return;
+        }
+        let before = std::mem::replace(&mut self.reporters, reporters);
+        if let Err(errno) = self.make_family(FilterFamily::Ip6) {
+            for reporter in self.reporters.iter().filter(|reporter| !before.contains(reporter)) {
+                let (interface, error) = (reporter.name.clone(), errno.desc().to_owned());
+                self.bus.publish(cause, LinkFact::ReportsNotMoved { interface, error });
+            }
+        }
+    }
+
     /// The tables go.
     pub(super) fn release(&mut self) {
         for family in [FilterFamily::Ip, FilterFamily::Ip6] {
@@ -193,19 +231,28 @@ impl Firewall {
     }
 
     fn make_family(&mut self, family: FilterFamily) -> Result<(), Errno> {
-        let contents = Contents::of(family, self.wards.values().flat_map(|ward| &ward.addresses));
+        let mut contents = Contents::of(family, self.wards.values().flat_map(|ward| &ward.addresses));
+        if family == FilterFamily::Ip6 {
+            contents.move_reports(&self.reporters);
+        }
         let made = self.made_of(family);
         if made.name.is_none() && contents.is_empty() {
             return Ok(());
         }
-        if let Some(name) = made.name.clone().filter(|_| made.link_local || contents.link_local.is_empty()) {
-            let link_local = made.link_local;
+        let has_room = (made.link_local || contents.link_local.is_empty())
+            && (made.below.is_some() || contents.below.is_empty());
+        if let Some(name) = made.name.clone().filter(|_| has_room) {
+            let (link_local, below) = (made.link_local, made.below.clone());
             let mut batch = FilterBatch::new(&mut self.requests, family, &name);
-            contents.refill(&mut batch, link_local);
+            contents.refill(&mut batch, link_local, below.as_ref());
             match batch.carry_out() {
                 // Somebody has removed it, or a part of it: it is made anew.
                 Err(Errno::ENOENT) => {}
-                done => return done,
+                Ok(()) => {
+                    self.made_of(family).below = below.map(|_| contents.below);
+                    return Ok(());
+                }
+                Err(errno) => return Err(errno),
             }
         }
         self.build(family, &contents)
@@ -224,8 +271,9 @@ impl Firewall {
             }
             match done {
                 Ok(()) => {
+                    let below = Some(contents.below.clone()).filter(|below| !below.is_empty());
                     *self.made_of(family) =
-                        Made { name: Some(name), link_local: !contents.link_local.is_empty() };
+                        Made { name: Some(name), link_local: !contents.link_local.is_empty(), below };
                     return Ok(());
                 }
                 // It is another process's.
@@ -255,9 +303,11 @@ impl Firewall {
 /// What the sets of one table hold.
 #[derive(Default)]
 struct Contents {
-    addresses: Vec<(Vec<u8>, Option<u32>)>,
+    addresses: Elements,
     /// With their interfaces.
-    link_local: Vec<(Vec<u8>, Option<u32>)>,
+    link_local: Elements,
+    /// Macvlans, each with the interface below.
+    below: Elements,
 }
 
 impl Contents {
@@ -285,12 +335,21 @@ impl Contents {
         contents
     }
 
-    fn is_empty(&self) -> bool {
-        self.addresses.is_empty() && self.link_local.is_empty()
+    fn move_reports(&mut self, reporters: &[Reporter]) {
+        let entry = |reporter: &Reporter| (reporter.index.to_ne_bytes().to_vec(), Some(reporter.below));
+        self.below = reporters.iter().map(entry).collect();
     }
 
-    /// Other elements in the sets that are there.
-    fn refill(&self, batch: &mut FilterBatch<'_>, link_local: bool) {
+    fn is_empty(&self) -> bool {
+        self.addresses.is_empty() && self.link_local.is_empty() && self.below.is_empty()
+    }
+
+    /// Other elements in the sets that are there; of the map only if it holds others.
+    fn refill(&self, batch: &mut FilterBatch<'_>, link_local: bool, below: Option<&Elements>) {
+        if below.is_some_and(|below| *below != self.below) {
+            batch.empty(BELOW);
+            batch.elements(BELOW, &self.below);
+        }
         batch.empty("vips");
         batch.elements("vips", &self.addresses);
         if link_local {
@@ -308,6 +367,12 @@ impl Contents {
         };
         batch.set("vips", key, false, false);
         batch.elements("vips", &self.addresses);
+        if !self.below.is_empty() {
+            batch.set(BELOW, FilterType::Interface, true, false);
+            batch.elements(BELOW, &self.below);
+            batch.set("mld-report", FilterType::Icmpv6, false, true);
+            batch.elements("mld-report", &MLD_REPORTS.map(|kind| (vec![kind], None)));
+        }
         if family == FilterFamily::Ip6 {
             batch.set("neighbor-discovery", FilterType::Icmpv6, false, true);
             let kinds = [NEIGHBOUR_SOLICIT, NEIGHBOUR_ADVERT].map(|kind| (vec![kind], None));
@@ -327,6 +392,10 @@ impl Contents {
                 true => (FilterField::Source, FilterField::SourceAndOutput),
                 false => (FilterField::Destination, FilterField::DestinationAndInput),
             };
+            if source && !self.below.is_empty() {
+                let reports = rule().is_in(FilterField::Icmpv6Type, "mld-report").leaves_by_macvlan();
+                batch.rule(chain, reports.duplicated_by(BELOW), FilterVerdict::Drop);
+            }
             if family == FilterFamily::Ip6 {
                 batch.chain(link_local, None);
                 let discovery = rule().is_in(FilterField::Icmpv6Type, "neighbor-discovery");

@@ -27,6 +27,7 @@ use nix::libc;
 
 use crate::spec::{Definitions, VmacPlan, room_for_memory, with_memory};
 
+use super::firewall::Reporter;
 use super::interfaces::interfaces_of;
 use super::sysctls::Sysctls;
 use names::{bears, is_marked, usual_name};
@@ -167,15 +168,31 @@ impl Vmacs {
         self.await_running(&before);
     }
 
-    /// Takes what the kernel tells of interfaces, and makes again what somebody removed.
-    pub(super) fn work(&mut self, now: Instant) {
+    /// Takes what the kernel tells of interfaces, and makes again what somebody removed. Whether there was anything to do.
+    pub(super) fn work(&mut self, now: Instant) -> bool {
         let due = self.again.is_some_and(|at| at <= now);
         if due {
             self.again = None;
         }
-        if self.hear() || due {
+        let works = self.hear() || due;
+        if works {
             self.make_all(due, None);
         }
+        works
+    }
+
+    /// The macvlans that are there and have addresses of IPv6, for whose groups the kernel reports.
+    pub(super) fn reporters(&self) -> Vec<Reporter> {
+        let reports = |kept: &&Kept| {
+            kept.families.contains(&Family::Inet6)
+                && matches!(kept.plan.settings.kind, VmacKind::Macvlan { .. })
+        };
+        let reporter = |kept: &Kept| {
+            let index = kept.made?;
+            let LinkIndex(below) = below(self.links.get(LinkIndex(index))?)?;
+            Some(Reporter { name: kept.name.clone(), index, below })
+        };
+        self.kept.iter().filter(reports).filter_map(reporter).collect()
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
@@ -303,6 +320,19 @@ impl Vmacs {
             self.links.by_name(name).map(|link| (link.report.index, link.report.up, self.fits(link, plan)));
         let marked = self.links.by_name(name).is_some_and(is_marked);
         match there {
+            // It is ours; somebody has changed it.
+            Some((index, _, false))
+                if self.is_settled(name) && matches!(plan.settings.kind, VmacKind::Macvlan { .. }) =>
+            {
+                self.requests.push(libc::RTM_NEWLINK, 0, &request::hardware_again(index, plan));
+                self.one()?;
+                self.hear();
+                if !self.links.by_name(name).is_some_and(|link| self.fits(link, plan)) {
+                    return Err(Errno::EEXIST);
+                }
+                self.bus.publish(cause, LinkFact::HardwareRestored { interface: name.clone() });
+                return Ok(());
+            }
             Some((_, _, false)) => return Err(Errno::EEXIST),
             // Also if it is down: somebody who set it down wants it down.
             Some((_, _, true)) if self.is_settled(name) => {

@@ -369,8 +369,10 @@ impl Worker {
             self.bus.publish(announce.cause, fact);
         }
         if let (Some(vmacs), Some(cause)) = (&mut self.vmacs, due.sweep) {
-            let _call = self.beat.begin("removes interfaces");
+            let call = self.beat.begin("removes interfaces");
             vmacs.sweep(cause);
+            drop(call);
+            self.move_reports(cause);
         }
         match due.finished {
             Some((release, done)) => {
@@ -380,11 +382,12 @@ impl Worker {
                 if release == Release::Everything {
                     self.sysctls.restore(|_| false);
                 }
-                if let Some(firewall) = &mut self.firewall {
-                    firewall.release();
-                }
                 if let (Some(vmacs), Release::Everything) = (&mut self.vmacs, release) {
                     vmacs.release();
+                }
+                // After the macvlans: the kernel reports of the groups of addresses that were taken off them a moment ago.
+                if let Some(firewall) = &mut self.firewall {
+                    firewall.release();
                 }
                 self.kept.release(&mut self.neighbours);
                 // Nobody waits for it if the daemon itself is gone.

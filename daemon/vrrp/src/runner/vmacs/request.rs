@@ -85,6 +85,13 @@ pub(super) fn regroup(index: LinkIndex, group: u32) -> Attributes {
     body
 }
 
+/// A macvlan gets the hardware address of its plan again.
+pub(super) fn hardware_again(index: LinkIndex, plan: &VmacPlan) -> Attributes {
+    let mut body = Attributes::after(&header(index, 0));
+    body.bytes(libc::IFLA_ADDRESS, &hardware(plan).0);
+    body
+}
+
 /// An interface is marked.
 pub(super) fn marking(index: LinkIndex, mark: &str) -> Attributes {
     let mut body = Attributes::after(&header(index, 0));

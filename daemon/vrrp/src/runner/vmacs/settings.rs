@@ -29,6 +29,9 @@ impl Vmacs {
         if let Some(without) = without_ipv6(&families) {
             own(&format!("ipv6/conf/{name}/disable_ipv6"), &without);
         }
+        // What a router of the LAN tells is for the interface below. Here the kernel would ask for it with the virtual hardware
+        // address, and make addresses of that: on a backup, too.
+        own(&format!("ipv6/conf/{name}/accept_ra"), "0");
         if !families.contains(&Family::Inet) {
             return;
         }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use keepwatch_bus::EventId;
-use keepwatch_bus::fact::VrrpFact;
+use keepwatch_bus::fact::{LinkFact, VrrpFact};
 use keepwatch_bus::subject::Name;
 use keepwatch_net::link::LinkIndex;
 
@@ -13,7 +13,7 @@ use crate::Definitions;
 use crate::spec::VmacPlan;
 
 use super::Worker;
-use crate::runner::firewall::Firewall;
+use crate::runner::firewall::{Firewall, Reporter};
 use crate::runner::outgoing::Change;
 use crate::runner::routing::{self, Owner, Routing, Wish};
 use crate::runner::vmacs::{self, Vmacs};
@@ -32,8 +32,12 @@ impl Worker {
             }
         }
         if let Some(vmacs) = &mut self.vmacs {
-            let _call = self.beat.begin("makes interfaces");
-            vmacs.work(Instant::now());
+            let call = self.beat.begin("makes interfaces");
+            let changed = vmacs.work(Instant::now());
+            drop(call);
+            if changed {
+                self.move_reports(None);
+            }
         }
         if let Some(routing) = &mut self.routing {
             let _call = self.beat.begin("changes routes and rules");
@@ -76,6 +80,24 @@ impl Worker {
             vmacs.prepare(definitions, cause);
             if first {
                 vmacs.sweep_strays(&vmacs::strays(definitions), cause);
+            }
+        }
+        self.move_reports(cause);
+    }
+
+    /// What the kernel reports of the groups of macvlans leaves by the interfaces below, of those that are there now.
+    pub(super) fn move_reports(&mut self, cause: Option<EventId>) {
+        let Some(reporters) = self.vmacs.as_ref().map(|vmacs| vmacs.reporters()) else { return };
+        if reporters.is_empty() && self.firewall.is_none() {
+            return;
+        }
+        match self.firewall() {
+            Ok(firewall) => firewall.move_reports(reporters, cause),
+            Err(error) => {
+                for Reporter { name: interface, .. } in reporters {
+                    let error = error.to_string();
+                    self.bus.publish(cause, LinkFact::ReportsNotMoved { interface, error });
+                }
             }
         }
     }
