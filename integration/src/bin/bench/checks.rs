@@ -16,9 +16,11 @@ use std::{
 
 use anyhow::{Result, bail};
 use integration::{Host, Lab, background::Acceptor, keepwatchd::Keepwatchd, process::tree, wait};
-use nix::sys::resource::{UsageWho, getrusage};
 
-use crate::router::{Router, Running, has_ipvs};
+use crate::{
+    least,
+    router::{Router, Running, has_ipvs},
+};
 
 const PORT: u16 = 8080;
 /// Connections by which it is found out what one costs at least.
@@ -110,16 +112,11 @@ fn least() -> Result<f64> {
     let host = Lab::new("checks")?.host("a")?;
     let _server = serve(&host, Kind::Tcp, 1000)?;
     host.inside(|| {
-        let cpu = || -> Result<f64> {
-            let usage = getrusage(UsageWho::RUSAGE_THREAD)?;
-            let both = [usage.user_time(), usage.system_time()];
-            Ok(both.iter().map(|time| time.tv_sec() as f64 * 1e6 + time.tv_usec() as f64).sum())
-        };
-        let before = cpu()?;
+        let before = least::cpu()?;
         for number in 0..LEAST {
             drop(TcpStream::connect(SocketAddr::from(([127, 1, (number >> 8) as u8, number as u8], PORT)))?);
         }
-        Ok((cpu()? - before) / LEAST as f64)
+        Ok((least::cpu()? - before).as_secs_f64() * 1e6 / LEAST as f64)
     })
 }
 

@@ -5,7 +5,10 @@ use std::{fmt::Write, thread::sleep, time::Duration};
 use anyhow::{Context, Result};
 use integration::{Host, Instance, Lab, conf, process::tree, wait};
 
-use crate::router::{self, Router};
+use crate::{
+    least,
+    router::{self, Router},
+};
 
 /// Virtual router ids of one LAN that are used.
 const PER_LAN: u32 = 250;
@@ -26,6 +29,12 @@ pub(crate) fn compare(
 ) -> Result<()> {
     let load = if busy { ", every core busy twice over" } else { "" };
     println!("{instances} virtual routers at advert_int {advert} s for {} s{load}", span.as_secs());
+    let each_second = f64::from(instances) / advert.parse::<f64>().context("advert_int")?;
+    let [sends, reads] = least::adverts(each_second as u32, span)?;
+    println!(
+        "  {:<10}  CPU {sends:.2} % to send so many adverts, {reads:.2} % to read them, and nothing else",
+        "least"
+    );
     let costs = routers
         .iter()
         .map(|router| measure(router, instances, advert, span, busy))

@@ -17,6 +17,7 @@ mod constant;
 mod embedded;
 mod everything;
 mod house;
+mod least;
 mod load;
 mod page;
 mod router;
@@ -45,7 +46,8 @@ Without a word it measures all; ratios below 1 are in keepwatch's favour.
                        is killed to the first gratuitous ARP, as a packet socket on the LAN sees both
   vmac, vips, routes   the same with a virtual MAC address; with a thousand addresses, to the last of them; with
                        scripts, virtual routes and rules
-  load                 processor time and memory of many virtual routers, and whether mastership holds
+  load                 processor time and memory of many virtual routers, beside what the kernel needs for their adverts,
+                       and whether mastership holds
   walk                 time and processor time of an SNMP walk, beside a subagent that answers from a constant
   track                processor time of 200 tracked scripts a second, and the largest gap between adverts beside 500
                        of them and 10,000 changes of tracked files a second
