@@ -23,6 +23,7 @@ pub mod core_dump;
 pub mod daemon;
 pub mod detach;
 pub mod host_settings;
+pub mod kept;
 pub mod left;
 pub mod logging;
 pub mod operator;

@@ -23,6 +23,7 @@ use caps::CapSet;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::unistd::{Pid, geteuid, getppid};
 
+use crate::kept::Kept;
 use crate::left;
 
 /// The name of the worker's program.
@@ -34,6 +35,8 @@ const ASIDE: [&str; 2] = ["/usr/libexec/keepwatch", "/usr/lib/keepwatch"];
 const CALLED: &str = ": worker";
 /// The variable that says which descriptor leads to the supervisor.
 const LINE: &str = "KEEPWATCH_LINE";
+/// The variable that says which descriptor is that of the configuration in force.
+const KEPT: &str = "KEEPWATCH_KEPT";
 /// The variable that holds the directory from which relative paths of the command line count.
 const DIRECTORY: &str = "KEEPWATCH_DIRECTORY";
 /// The variable that says by whom it was started.
@@ -52,6 +55,8 @@ pub struct Program {
     called: String,
     /// The operator's working directory; none if that is gone.
     directory: Option<PathBuf>,
+    /// The configuration in force; none on a kernel that has no memory for it: then workers go by the file alone.
+    kept: Option<Kept>,
 }
 
 impl Program {
@@ -71,7 +76,15 @@ impl Program {
         let called = std::env::args_os().next().unwrap_or_default();
         let called = Path::new(&called).file_name().unwrap_or(OsStr::new("keepwatchd"));
         let called = called.to_string_lossy().into_owned();
-        Ok(Self { file, called, directory: std::env::current_dir().ok() })
+        Ok(Self { file, called, directory: std::env::current_dir().ok(), kept: Kept::make().ok() })
+    }
+
+    /// Has the next worker begin with the file as it is, and not with what was in force before it.
+    pub fn forget_the_configuration(&self) {
+        if let Some(kept) = &self.kept {
+            // Of what can't be forgotten nothing is lost.
+            let _ = kept.forget();
+        }
     }
 
     /// Starts a worker, with a socket to it. `reason`: why the one before had to be replaced; `background`: this process
@@ -102,11 +115,13 @@ impl Program {
         let background = background.then(|| OsString::from("1"));
         let directory = self.directory.clone().map(OsString::from);
         let left = (!left.is_empty()).then(|| OsString::from(left));
+        let kept = self.kept.as_ref().map(|kept| OsString::from(kept.file().as_raw_fd().to_string()));
         let own = [
             (REASON, reason.map(OsString::from)),
             (BACKGROUND, background),
             (DIRECTORY, directory),
             (left::VARIABLE, left),
+            (KEPT, kept),
         ];
         for (name, value) in own {
             match value {
@@ -159,6 +174,8 @@ pub struct Started {
     pub background: bool,
     /// The line to it.
     pub line: UnixStream,
+    /// The configuration in force.
+    pub kept: Option<Kept>,
 }
 
 /// By whom this process was started; none if it was no supervisor. To be called once, before there are other threads or
@@ -171,20 +188,26 @@ pub fn started() -> io::Result<Option<Started>> {
     let Some(called) = called.as_deref().and_then(|called| called.strip_suffix(CALLED)) else {
         return Ok(None);
     };
-    let number = std::env::var(LINE).ok().and_then(|number| number.parse::<RawFd>().ok());
-    let number =
-        number.filter(|number| *number > 2).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-    // SAFETY: borrowed for this one call, which tells whether it is open.
-    fcntl(unsafe { BorrowedFd::borrow_raw(number) }, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
-    // SAFETY: the supervisor left it open for us, and this function, called once at the start, is the only one that
-    // takes it.
-    let line = UnixStream::from(unsafe { OwnedFd::from_raw_fd(number) });
+    let line = handed_on(LINE)?.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
     Ok(Some(Started {
         called: called.to_owned(),
         reason: std::env::var(REASON).ok(),
         background: std::env::var_os(BACKGROUND).is_some(),
-        line,
+        line: line.into(),
+        kept: handed_on(KEPT)?.map(Kept::of),
     }))
+}
+
+/// The descriptor that this variable names; none if it names none. Programs that this process starts don't get it. To be called
+/// once for each.
+fn handed_on(variable: &str) -> io::Result<Option<OwnedFd>> {
+    let number = std::env::var(variable).ok().and_then(|number| number.parse::<RawFd>().ok());
+    let Some(number) = number.filter(|number| *number > 2) else { return Ok(None) };
+    // SAFETY: borrowed for this one call, which tells whether it is open.
+    fcntl(unsafe { BorrowedFd::borrow_raw(number) }, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    // SAFETY: the supervisor left it open for us, and this function, called once for each at the start, is the only one that
+    // takes it.
+    Ok(Some(unsafe { OwnedFd::from_raw_fd(number) }))
 }
 
 /// The directory from which relative paths of the command line count: that in which the operator stood. If it is gone, there

@@ -308,6 +308,7 @@ fn lasts(severity: Severity, code: &str) -> bool {
             code,
             "no-effect"
                 | "only-at-start"
+                | "not-in-force"
                 | "script-insecure"
                 | "script-not-found"
                 | "script-not-executable"

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::iproute_names::IprouteNames;
 use crate::items::Items;
+use crate::kept::{Includes, Kept};
 use crate::lower::{Draft, Places};
 use crate::model::{Config, IprouteDirectories};
 use crate::parse::{Parser, Reading, Repair, repair};
@@ -62,6 +63,9 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
     pub(crate) places: Places,
     pub(crate) comparable: Option<Box<Comparable>>,
+    /// How many of the files it begins with; the others are included.
+    pub(crate) mains: usize,
+    pub(crate) includes: Includes,
 }
 
 /// What is held against other files: the text as it was meant, so that nothing is said that only follows from a keyword
@@ -79,7 +83,7 @@ pub(crate) struct Comparable {
 /// Nothing fails: a file that cannot be read is a diagnostic too.
 pub fn load(path: &Path, options: &Options) -> Loaded {
     match main_files(path) {
-        Ok((files, said)) => read(files, said, options),
+        Ok((files, said)) => read(files, said, None, options),
         Err(diagnostic) => {
             let mut diagnostics = Diagnostics::default();
             diagnostics.push(*diagnostic);
@@ -92,6 +96,8 @@ pub fn load(path: &Path, options: &Options) -> Loaded {
                 files: Vec::new(),
                 places: Places::default(),
                 comparable: None,
+                mains: 0,
+                includes: Includes::default(),
             }
         }
     }
@@ -99,14 +105,19 @@ pub fn load(path: &Path, options: &Options) -> Loaded {
 
 /// Reads and checks a configuration that is in memory; `path` is what it is called, and where relative includes begin.
 pub fn load_text(path: &Path, text: String, options: &Options) -> Loaded {
-    read(vec![MainFile { path: path.to_path_buf(), text }], Vec::new(), options)
+    read(vec![MainFile { path: path.to_path_buf(), text }], Vec::new(), None, options)
+}
+
+/// Reads and checks a configuration whose included files are kept too.
+pub(crate) fn read_kept(mains: Vec<MainFile>, kept: Kept, options: &Options) -> Loaded {
+    read(mains, Vec::new(), Some(Arc::new(kept)), options)
 }
 
 /// Reads it once if all is well, and again if it says where iproute2 has its names below of where it uses one. If
 /// something does not fit that a wrong brace may be behind, it is read again with the braces repaired. Where a keyword is misspelt, the model leaves it out, while the diagnostics are those of the text as
 /// it was meant: nothing is said that only follows from the misspelling.
-fn read(mains: Vec<MainFile>, said: Vec<Diagnostic>, options: &Options) -> Loaded {
-    let mut source = Source { mains: mains.len(), said, options, seed: random_seed(), iproute: None };
+fn read(mains: Vec<MainFile>, said: Vec<Diagnostic>, kept: Option<Arc<Kept>>, options: &Options) -> Loaded {
+    let mut source = Source { mains: mains.len(), said, kept, options, seed: random_seed(), iproute: None };
     let mut written = source.read(mains, None, &Repair::default());
     if written.iproute.is_some() {
         source.iproute = written.iproute.take();
@@ -134,6 +145,8 @@ struct Source<'a> {
     mains: usize,
     /// What is to be said of them, whatever is in them.
     said: Vec<Diagnostic>,
+    /// The files that it includes, if not those that are there.
+    kept: Option<Arc<Kept>>,
     options: &'a Options,
     /// Every reading sees the same `${_RANDOM}`.
     seed: u64,
@@ -167,6 +180,7 @@ impl Source<'_> {
             line_limit: self.options.expansion_limit,
             all_files: self.options.all_files,
             may_read_all: self.options.may_read_all,
+            kept: self.kept.clone(),
             environment: self.options.environment,
             seed: self.seed,
         };
@@ -218,7 +232,7 @@ impl Source<'_> {
         if !context.lost_names.is_empty() {
             context.diagnostics.drop_undefined(&context.lost_names);
         }
-        let mut loaded = finish(config, places, context);
+        let mut loaded = finish(config, places, self.mains, context);
         if self.options.for_cluster {
             loaded.comparable = loaded
                 .config
@@ -229,13 +243,13 @@ impl Source<'_> {
     }
 }
 
-fn finish(config: Config, places: Places, context: Context) -> Loaded {
-    let Context { sources, mut diagnostics, .. } = context;
+fn finish(config: Config, places: Places, mains: usize, context: Context) -> Loaded {
+    let Context { sources, mut diagnostics, includes, .. } = context;
     let sources: Arc<SourceMap> = Arc::new(sources);
     let files = sources.files().map(|file| file.path.clone()).collect();
     diagnostics.set_sources(sources);
     let runs = diagnostics.outcomes().worst().runs();
-    Loaded { config: runs.then_some(config), diagnostics, files, places, comparable: None }
+    Loaded { config: runs.then_some(config), diagnostics, files, places, comparable: None, mains, includes }
 }
 
 /// A host's name without its domain.

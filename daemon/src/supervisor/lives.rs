@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use super::absence::Absence;
 use super::pulse::Hang;
 use super::worker::{End, Worker};
-use super::{EXIT_FATAL, Outcome, Phase, Supervisor, TOLD_WITHIN};
+use super::{EXIT_FATAL, Outcome, Phase, Supervisor, TOLD_WITHIN, TRIES};
 use crate::logging::Severity;
 use crate::systemd;
 
@@ -140,7 +140,17 @@ impl Supervisor<'_> {
         if let Some(status) = end.status.filter(|status| self.first && *status != 0) {
             // It never ran: what it needs is missing, and it has said what. Trying again would change nothing.
             self.phase = Phase::Over(Outcome::Ended(status));
-        } else if end.gave_way {
+            return;
+        }
+        self.never_ran = if self.starting { self.never_ran.saturating_add(1) } else { 0 };
+        if self.never_ran == TRIES {
+            self.log.now(
+                Severity::Warning,
+                format!("{TRIES} workers have not come to run: the next one begins with the file as it is"),
+            );
+            self.program.forget_the_configuration();
+        }
+        if end.gave_way {
             self.respawn(end.reason.clone(), now);
         } else if terms.respawn {
             let wait = self.back_off.died(end.lived);

@@ -63,6 +63,8 @@ pub const EXIT_FATAL: i32 = 1;
 const STOP_WITHIN: Duration = Duration::from_secs(8);
 /// A worker that lived for so long has told why it was started.
 const TOLD_WITHIN: Duration = Duration::from_secs(5);
+/// So many workers in a row that never run may be the fault of the configuration in force: the next one goes by the file.
+const TRIES: u32 = 3;
 /// How often it is looked whether a worker has ended, or another is due.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -138,6 +140,7 @@ fn run(program: &Program, listeners: usize, command: Option<UnixStream>) -> Resu
         starting: true,
         preparing: false,
         reload_later: false,
+        never_ran: 0,
         placed: Placed::default(),
         leavings: Leavings::default(),
         orphans,
@@ -208,6 +211,8 @@ struct Supervisor<'a> {
     preparing: bool,
     /// It shall reload as soon as it does.
     reload_later: bool,
+    /// So many in a row have ended before they ran.
+    never_ran: u32,
     /// The addresses that workers have put on interfaces.
     placed: Placed,
     /// What else they have left.

@@ -171,6 +171,7 @@ impl Supervisor<'_> {
 
     fn runs(&mut self, stopping: bool) {
         self.first = false;
+        self.never_ran = 0;
         self.starting = false;
         self.preparing = false;
         let reload = std::mem::take(&mut self.reload_later);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 
 use keepwatch_bus::fact::{ConfigChange, DaemonFact};
-use keepwatch_bus::{Bus, EventId, own_file};
+use keepwatch_bus::{Bus, EventId, WeakBus, own_file};
 use keepwatch_config::model::{Checker, Global, Rare};
 use keepwatch_config::source::SourceMap;
 use keepwatch_config::{Config, Diagnostic, Diagnostics, Host, HostAddress, Loaded, Options, Severity};
@@ -18,6 +18,7 @@ use keepwatch_net::netlink::Monitor;
 
 use super::settings::Settings;
 use crate::cli::DataplaneKind;
+use crate::kept::Kept;
 use crate::logging::sink::Sinks;
 use crate::logging::{self as log, LogSettings};
 use crate::terminal;
@@ -34,12 +35,23 @@ pub struct Accepted {
     diagnostics: Diagnostics,
     /// What of it does not fit this host.
     misfits: Diagnostics,
+    /// Its texts, for the worker after this one.
+    texts: Option<Vec<u8>>,
+    /// It is what was in force before, whatever has become of its files.
+    pub is_kept: bool,
 }
 
 impl Accepted {
     /// The texts that it stands in.
     pub fn sources(&self) -> &SourceMap {
         self.diagnostics.sources()
+    }
+
+    /// Has it taken up by the worker after this one.
+    pub fn keep(&mut self, kept: Option<&Kept>) {
+        let (Some(kept), Some(texts)) = (kept, self.texts.take()) else { return };
+        // Without it the next one goes by the file.
+        let _ = kept.keep(&texts);
     }
 
     /// Makes what of it stays anew, on the heap of the calling thread: what was needed to read it is free soon, but lies around
@@ -72,17 +84,26 @@ pub fn options(config_id: Option<&str>, expansion_limit: Option<u64>, all_files:
     }
 }
 
-/// Loads the file, to begin with it.
-pub fn load(settings: &Settings) -> Loaded {
-    load_with(settings, false, &Global::default())
+fn options_of(settings: &Settings) -> Options {
+    let cli = &settings.cli;
+    options(cli.config_id.as_deref(), cli.expansion_limit, cli.all_config)
 }
 
-/// `may_read_all`: as [`Options`] has it; `before`: what is in force.
-fn load_with(settings: &Settings, may_read_all: bool, before: &Global) -> Loaded {
+/// Loads the file, to begin with it.
+pub fn load(settings: &Settings) -> Loaded {
+    let before = Global::default();
+    ready(keepwatch_config::load(&settings.file, &options_of(settings)), settings, &before)
+}
+
+/// The same configuration as the worker before had in force, of these texts.
+fn load_kept(settings: &Settings, texts: &[u8]) -> Option<Loaded> {
+    let loaded = keepwatch_config::load_kept(texts, &options_of(settings))?;
+    Some(ready(loaded, settings, &Global::default()))
+}
+
+/// What was loaded, as the command line has it. `before`: what is in force.
+fn ready(mut loaded: Loaded, settings: &Settings, before: &Global) -> Loaded {
     let cli = &settings.cli;
-    let options = options(cli.config_id.as_deref(), cli.expansion_limit, cli.all_config);
-    let options = Options { may_read_all, ..options };
-    let mut loaded = keepwatch_config::load(&settings.file, &options);
     if let (Some(config), Some(name)) = (&mut loaded.config, &cli.namespace) {
         // The command line's word counts, as if the file had said it.
         (config.global.net_namespace, config.global.use_pid_dir) = (Some(name.as_str().into()), true);
@@ -149,8 +170,11 @@ fn this_host() -> Result<Host, keepwatch_net::Error> {
 /// The configuration to start with: as keepalived, one with mistakes runs without what is wrong; unlike keepalived, an
 /// interface that is not there is waited for, with or without `dynamic_interfaces`, though it is said. Tells the operator's
 /// terminal, if there is one, about every mistake. None if nothing can be run; then the log says why.
-pub fn at_start(settings: &Settings) -> Option<Accepted> {
-    let read = || read_at_start(settings);
+///
+/// `in_force`: the texts of the configuration that the worker before this one ran with. They are taken up, so that what it has
+/// put on this host goes on to be looked after.
+pub fn at_start(settings: &Settings, in_force: Option<&[u8]>) -> Option<Accepted> {
+    let read = || read_at_start(settings, in_force);
     // Reading takes much that is never needed again: a thread has a heap of its own for it.
     let accepted = thread::scope(|scope| {
         match thread::Builder::new().name("configuration".into()).spawn_scoped(scope, read) {
@@ -164,8 +188,11 @@ pub fn at_start(settings: &Settings) -> Option<Accepted> {
     })
 }
 
-fn read_at_start(settings: &Settings) -> Option<Accepted> {
-    let loaded = load(settings);
+fn read_at_start(settings: &Settings, in_force: Option<&[u8]>) -> Option<Accepted> {
+    let kept = in_force.and_then(|texts| load_kept(settings, texts));
+    let is_kept = kept.is_some();
+    let loaded = kept.unwrap_or_else(|| load(settings));
+    let texts = if is_kept { None } else { loaded.keep() };
     let misfits = misfits(&loaded);
     let Loaded { config, diagnostics, files, .. } = loaded;
     let styled = terminal::has_colours(&std::io::stderr());
@@ -179,7 +206,7 @@ fn read_at_start(settings: &Settings) -> Option<Accepted> {
         let mut log = Sinks::open_and_tell(&LogSettings { console: false, ..LogSettings::of(&settings.cli) });
         diagnostics.render_short().take(TOLD).for_each(|line| log.now(log::Severity::Error, line));
     }
-    config.map(|config| Accepted { config, files, diagnostics, misfits })
+    config.map(|config| Accepted { config, files, diagnostics, misfits, texts, is_kept })
 }
 
 /// The configuration to go on with: one with mistakes is refused, by the fact that says so. `global`: what the one in force
@@ -190,8 +217,10 @@ fn read_at_start(settings: &Settings) -> Option<Accepted> {
 pub fn at_reload(settings: &Settings, global: &Global) -> Result<Accepted, Box<DaemonFact>> {
     let marker = Marker::set(settings, global);
     // What this worker may not read any more may hold what runs.
-    let loaded = load_with(settings, true, global);
+    let options = Options { may_read_all: true, ..options_of(settings) };
+    let loaded = ready(keepwatch_config::load(&settings.file, &options), settings, global);
     drop(marker);
+    let texts = loaded.keep();
     let misfits = misfits(&loaded);
     if let Some(log) = global.reload.check_log.as_deref().filter(|log| *log != Path::new("/dev/null")) {
         let text = loaded.diagnostics.render_text(false) + &misfits.render_text(false);
@@ -204,7 +233,7 @@ pub fn at_reload(settings: &Settings, global: &Global) -> Result<Accepted, Box<D
     // What writes files for keepalived may write lines in them, each time, that keepalived leaves out.
     let tolerated = settings.cli.as_keepalived && diagnostics.cost_their_own_lines_only();
     if let Some(config) = config.filter(|_| tolerated || !diagnostics.has_errors()) {
-        return Ok(Accepted { config, files, diagnostics, misfits });
+        return Ok(Accepted { config, files, diagnostics, misfits, texts, is_kept: false });
     }
     let worst = diagnostics.iter().find(|d| d.severity == Severity::Error).or(diagnostics.iter().next());
     let first = worst.map_or_else(String::new, |d| match place(&diagnostics, d) {
@@ -213,6 +242,21 @@ pub fn at_reload(settings: &Settings, global: &Global) -> Result<Accepted, Box<D
     });
     let errors = u32::try_from(diagnostics.errors().max(1)).unwrap_or(u32::MAX);
     Err(Box::new(DaemonFact::ConfigRejected { file: settings.file.display().to_string(), errors, first }))
+}
+
+/// Says which of the files are other than what runs, of a worker that has taken up what was in force before it.
+pub fn tell_changes(texts: &[u8], bus: &WeakBus, cause: EventId) {
+    for file in keepwatch_config::changed_since(texts) {
+        let fact = DaemonFact::ConfigDiagnosed {
+            severity: Severity::Warning,
+            code: "not-in-force".into(),
+            place: file.display().to_string(),
+            message: "what runs is this file as it was when it was last taken into use; it has changed since, or can't be \
+                      read. A reload takes it into use"
+                .into(),
+        };
+        bus.publish(Some(cause), fact);
+    }
 }
 
 /// `reload_file`: there, and empty, while the configuration is read; who changes its files waits for it to go.
@@ -315,7 +359,7 @@ mod tests {
             for capability in [Capability::CAP_DAC_OVERRIDE, Capability::CAP_DAC_READ_SEARCH] {
                 caps::drop(None, CapSet::Effective, capability).unwrap();
             }
-            (at_start(&settings).is_some(), at_reload(&settings, &Global::default()).err())
+            (at_start(&settings, None).is_some(), at_reload(&settings, &Global::default()).err())
         })
         .join()
         .unwrap();

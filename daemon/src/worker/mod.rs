@@ -48,6 +48,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use crate::cli::Cli;
+use crate::kept::Kept;
 use crate::stage::{self, Started};
 use crate::supervisor::line::Report;
 use crate::supervisor::pulse::Pace;
@@ -106,7 +107,7 @@ fn begin(cli: Box<Cli>, started: Started) -> Result<ControlFlow<i32, (Runtime, R
         return Ok(ControlFlow::Break(supervisor::EXIT_FATAL));
     }
     let handed_in = systemd::listener();
-    let Started { reason, background, line, .. } = started;
+    let Started { reason, background, line, kept, .. } = started;
     let (to_supervisor, mut line) = pulse::line(line);
     if !cli.dont_fork && !background {
         line.say_early([Report::Background]);
@@ -120,9 +121,11 @@ fn begin(cli: Box<Cli>, started: Started) -> Result<ControlFlow<i32, (Runtime, R
     if let Some(lacking) = Some(&settings).filter(|s| s.vrrp()).and_then(|s| rights::lacking(s.dataplane())) {
         bail!(lacking);
     }
-    let Some(accepted) = configuration::at_start(&settings) else {
+    let in_force = kept.as_ref().and_then(Kept::texts);
+    let Some(mut accepted) = configuration::at_start(&settings, in_force.as_deref()) else {
         return Ok(ControlFlow::Break(EXIT_NO_CONFIG));
     };
+    accepted.keep(kept.as_ref());
     if !line.may_begin(settings.pid_files(&accepted.config)) {
         return Ok(ControlFlow::Break(supervisor::EXIT_FATAL));
     }
@@ -152,6 +155,7 @@ fn begin(cli: Box<Cli>, started: Started) -> Result<ControlFlow<i32, (Runtime, R
         accepted,
         rights,
         reason,
+        kept,
         (to_supervisor, line),
         handed_in,
     )));
@@ -180,6 +184,8 @@ struct Worker {
     consumers: Consumers,
     at_start: AtStart,
     extent: Extent,
+    /// Where the configuration in force is kept for the worker after this one.
+    kept: Option<Kept>,
     /// How soon it is to be found out that this worker hangs.
     pace: Pace,
     rights: Rights,
@@ -205,6 +211,7 @@ impl Worker {
         accepted: Accepted,
         rights: Rights,
         restart: Option<String>,
+        kept: Option<Kept>,
         (to_supervisor, mut line): (ToSupervisor, Line),
         handed_in: Option<TcpListener>,
     ) -> Result<Begun> {
@@ -269,6 +276,11 @@ impl Worker {
             let _ = stage::leave_terminal();
         }
         to_supervisor.say(Report::Ready);
+        if let Some(texts) = kept.as_ref().filter(|_| accepted.is_kept).and_then(Kept::texts) {
+            let bus = bus.downgrade();
+            // The files may lie on a disk that hangs.
+            tokio::task::spawn_blocking(move || configuration::tell_changes(&texts, &bus, cause));
+        }
         let (extent, at_start) = (Extent::of(&settings, config), AtStart::of(config));
         let settings = Arc::new(settings);
         let end = TurningPoint::end(&settings, config);
@@ -288,6 +300,7 @@ impl Worker {
             consumers,
             at_start,
             extent,
+            kept,
             pace,
             rights,
             saved,

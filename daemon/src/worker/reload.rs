@@ -134,6 +134,7 @@ impl Worker {
 
     fn adopt(&mut self, mut accepted: Accepted) -> Outcome {
         accepted.gather();
+        accepted.keep(self.kept.as_ref());
         if let Some(lacking) = self.rights.lack(&Rights::needed(&self.settings, &accepted)) {
             // What was given up does not come back; another one begins with everything, and with this configuration.
             self.to_supervisor.say(Report::Replace(format!("a configuration that needs {lacking}")));

@@ -6,6 +6,7 @@ mod command_line;
 mod dumps;
 mod files;
 mod flags;
+mod in_force;
 mod interfaces;
 mod listeners;
 mod operator;

@@ -158,11 +158,15 @@ pub(super) fn directory_of(path: &Path) -> PathBuf {
 impl Reader {
     /// The directory of the file that is being read.
     pub(super) fn directory(&self) -> &Path {
-        let innermost = self.inputs.iter().rev().find_map(|input| match input {
-            Input::File { directory, .. } => Some(directory.as_path()),
+        self.innermost().map_or(Path::new("."), |(directory, _)| directory)
+    }
+
+    /// The file that is being read, and its directory.
+    fn innermost(&self) -> Option<(&Path, FileId)> {
+        self.inputs.iter().rev().find_map(|input| match input {
+            Input::File { directory, file, .. } => Some((directory.as_path(), *file)),
             Input::Main(_) | Input::Queue(_) | Input::Definition { .. } | Input::Sequence(_) => None,
-        });
-        innermost.unwrap_or(Path::new("."))
+        })
     }
 
     /// Begins the files that an `include` line names.
@@ -170,8 +174,15 @@ impl Reader {
         let Some((suffix, pattern)) = split(&line.text) else { return };
         let checks = self.checks.or(IncludeChecks::of_suffix(suffix));
         let span = line.whole();
-        let files = match glob::find(pattern, self.directory()) {
-            Ok(found) => existing(pattern, found, checks, span, context),
+        let within = self.innermost().map(|(_, file)| context.sources.file(file).path.clone());
+        let within = within.unwrap_or_default();
+        let found = match &self.settings.kept {
+            Some(kept) => Ok(kept.included(&within, pattern)),
+            None => glob::find(pattern, self.directory())
+                .map(|found| existing(pattern, found, checks, span, context)),
+        };
+        let files = match found {
+            Ok(files) => files,
             Err(glob::TooMany) => {
                 context.report(
                     Diagnostic::error(
@@ -185,6 +196,7 @@ impl Reader {
                 return;
             }
         };
+        context.includes.insert((within, pattern.to_owned()), files.clone());
         self.inputs.push(Input::Queue(Queue { paths: files.into_iter(), checks, span }));
     }
 
@@ -220,14 +232,20 @@ impl Reader {
         self.expanded += if known.is_some() { OPENED_AGAIN } else { 0 };
         let what = format!("`include` of {}", path.display());
         let included_at = context.sources.add_expansion(Expansion { what: what.into(), at: span });
+        let read = || match &self.settings.kept {
+            Some(kept) => kept.text(path).cloned().ok_or(text::NoText::NotKept),
+            None => text::read(path),
+        };
         let file = match known {
             Some(file) => file,
-            None => match text::read(path) {
+            None => match read() {
                 Ok(text) => {
                     let file = text::add(text, path, included_at, context);
                     self.read.insert(real, file);
                     file
                 }
+                // That it could not be read was said when the others were.
+                Err(text::NoText::NotKept) => return,
                 Err(error) => {
                     let message = format!("`{}` {error}", path.display());
                     let strict = checks.readable || (self.settings.may_read_all && error.is_forbidden());

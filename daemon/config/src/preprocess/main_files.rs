@@ -40,6 +40,11 @@ pub(crate) fn main_files(name: &Path) -> Result<(Vec<MainFile>, Vec<Diagnostic>)
     Ok((matching(pattern, &mut said)?.into_iter().map(read).collect::<Result<_, _>>()?, said))
 }
 
+/// The text of a file that a configuration was read from, as it is now; none if it can't be read.
+pub(crate) fn text_of(path: &Path) -> Option<String> {
+    text::read_named(path).ok().map(|(text, _)| text)
+}
+
 fn matching(pattern: &str, said: &mut Vec<Diagnostic>) -> Result<Vec<PathBuf>, Box<Diagnostic>> {
     let too_many =
         |glob::TooMany| unreadable(format!("`{pattern}` may stand for too many files"), Some(glob::LIMITS));

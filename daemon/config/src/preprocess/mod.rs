@@ -19,6 +19,7 @@ mod text;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub(crate) use self::builtin::random_seed;
 pub(crate) use self::context::{Command, Context};
@@ -26,10 +27,11 @@ pub(crate) use self::define::use_at;
 use self::define::{Definition, LONGEST_LINE, OpenDefinition, too_long};
 use self::include::IncludeChecks;
 pub(crate) use self::include::directive_like;
-pub(crate) use self::main_files::{MainFile, main_files};
+pub(crate) use self::main_files::{MainFile, main_files, text_of};
 use self::sequence::Sequence;
 use crate::diagnostics::Diagnostic;
 use crate::encoding;
+use crate::kept::Kept;
 use crate::source::{Expansion, ExpansionId, FileId};
 use crate::words::Line;
 
@@ -42,6 +44,8 @@ pub(crate) struct Settings {
     pub(crate) all_files: bool,
     /// An included file that may not be read is a mistake.
     pub(crate) may_read_all: bool,
+    /// The included files, if not those that are there.
+    pub(crate) kept: Option<Arc<Kept>>,
     pub(crate) environment: bool,
     /// Where `${_RANDOM}` begins without a `random_seed`.
     pub(crate) seed: u64,

@@ -28,6 +28,9 @@ pub(crate) enum NoText {
     /// It may be executed, so it is a program.
     #[error("is executable, so it is not taken for a configuration")]
     Executable,
+    /// It is read as it was kept, and was not.
+    #[error("could not be read before")]
+    NotKept,
 }
 
 impl NoText {

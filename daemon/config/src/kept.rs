@@ -1,0 +1,117 @@
+//! The texts that a configuration was read from, kept to read it again as it was, whatever has become of its files since.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::load::{Loaded, Options, read_kept};
+use crate::preprocess::{MainFile, text_of};
+
+/// What the `include` lines stood for, by the file that they are in and their pattern.
+pub(crate) type Includes = HashMap<(PathBuf, String), Vec<PathBuf>>;
+
+/// As it is written.
+#[derive(Serialize)]
+struct Written<'a> {
+    /// How many of the files the configuration begins with.
+    mains: usize,
+    files: Vec<(&'a Path, &'a str)>,
+    includes: Vec<(&'a (PathBuf, String), &'a Vec<PathBuf>)>,
+}
+
+/// As it is read.
+#[derive(Deserialize)]
+struct Read {
+    mains: usize,
+    files: Vec<(PathBuf, String)>,
+    includes: Vec<((PathBuf, String), Vec<PathBuf>)>,
+}
+
+/// Files as they were.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    texts: HashMap<PathBuf, String>,
+    includes: Includes,
+}
+
+impl Kept {
+    /// The files that an `include` line stood for.
+    pub(crate) fn included(&self, file: &Path, pattern: &str) -> Vec<PathBuf> {
+        self.includes.get(&(file.to_path_buf(), pattern.to_owned())).cloned().unwrap_or_default()
+    }
+
+    /// The text of a file; none if it could not be read.
+    pub(crate) fn text(&self, path: &Path) -> Option<&String> {
+        self.texts.get(path)
+    }
+}
+
+impl Loaded {
+    /// The texts that it was read from, for [`load_kept`]; nothing where a name is no UTF-8.
+    pub fn keep(&self) -> Option<Vec<u8>> {
+        let files = self.diagnostics.sources().files();
+        let written = Written {
+            mains: self.mains,
+            files: files.map(|file| (file.path.as_path(), file.text.as_str())).collect(),
+            includes: self.includes.iter().collect(),
+        };
+        serde_json::to_vec(&written).ok()
+    }
+}
+
+/// Reads and checks the configuration that [`Loaded::keep`] has kept; none if these bytes are something else.
+pub fn load_kept(kept: &[u8], options: &Options) -> Option<Loaded> {
+    let Read { mains, files, includes } = serde_json::from_slice(kept).ok()?;
+    let main_files = files.iter().take(mains);
+    let main_files: Vec<_> =
+        main_files.map(|(path, text)| MainFile { path: path.clone(), text: text.clone() }).collect();
+    let kept = Kept { texts: files.into_iter().collect(), includes: includes.into_iter().collect() };
+    (!main_files.is_empty()).then(|| read_kept(main_files, kept, options))
+}
+
+/// Those files of a configuration that [`Loaded::keep`] has kept which are other than they were, or can't be read now.
+pub fn changed_since(kept: &[u8]) -> Vec<PathBuf> {
+    let Ok(Read { files, .. }) = serde_json::from_slice(kept) else { return Vec::new() };
+    let changed = |(path, text): &(PathBuf, String)| text_of(path).is_none_or(|now| now != *text);
+    files.into_iter().filter(changed).map(|(path, _)| path).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::load;
+
+    const INSTANCE: &str = "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n 10.0.0.1\n \
+                            include addresses\n }\n}\n";
+
+    #[test]
+    fn what_was_kept_is_read_again_though_its_files_are_others_or_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::create_dir(at("parts")).unwrap();
+        fs::write(at("main"), "include parts/*.conf\ninclude nothing*\ninclude parts/secret\n").unwrap();
+        fs::write(at("parts/a.conf"), INSTANCE).unwrap();
+        fs::write(at("parts/addresses"), "10.0.0.2\n10.0.0.3\n").unwrap();
+        let options = Options::default();
+        let before = load(&at("main"), &options);
+        let kept = before.keep().unwrap();
+        assert_eq!(changed_since(&kept), [] as [PathBuf; 0]);
+        let again = |kept: &[u8]| load_kept(kept, &options).unwrap();
+        fs::write(at("parts/addresses"), "{{{").unwrap();
+        fs::write(at("parts/b.conf"), INSTANCE.replace('A', "B")).unwrap();
+        assert_eq!(changed_since(&kept), [at("parts/addresses")]);
+        assert_eq!(again(&kept).config, before.config);
+        fs::remove_dir_all(directory.path()).unwrap();
+        assert_eq!(changed_since(&kept), [at("main"), at("parts/a.conf"), at("parts/addresses")]);
+        let after = again(&kept);
+        assert_eq!(after.config, before.config);
+        assert_eq!(after.config.unwrap().instances[0].addresses.len(), 3);
+        // And what was read so is kept as well.
+        assert_eq!(again(&again(&kept).keep().unwrap()).config, before.config);
+        assert!(load_kept(b"something else", &options).is_none());
+        assert!(load_kept(&kept[1..], &options).is_none());
+    }
+}
