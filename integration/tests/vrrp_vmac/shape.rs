@@ -243,3 +243,18 @@ fn an_ipvlan_that_can_t_be_made_or_has_no_address_is_a_fault_and_others_go_on() 
     ensure!(!host.has("eth0", VIP), "{}", daemon.process().log());
     Ok(())
 }
+
+#[test]
+fn a_vmac_is_in_the_group_of_the_interface_below_unless_it_names_another() -> Result<()> {
+    let lab = Lab::new("vmac-group")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    host.run("ip", &["link", "set", "eth0", "group", "7"])?;
+    for (words, group) in [("use_vmac", "group 7"), ("use_vmac group 9", "group 9")] {
+        let mut daemon = start(host, &instance(100, words))?;
+        wait::until("it is there", wait::LONG, || !link(host, "vrrp.51").is_empty())?;
+        ensure!(link(host, "vrrp.51").contains(group), "{}", link(host, "vrrp.51"));
+        daemon.process_mut().stop(wait::LONG)?;
+    }
+    Ok(())
+}
