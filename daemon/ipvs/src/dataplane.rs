@@ -53,7 +53,10 @@ impl Dataplane {
         match self {
             Self::Kernel(kernel) => with(kernel, |kernel| kernel.apply(operations)),
             Self::Memory(table) | Self::Shadow(table) => {
-                Ok(each(operations, |operation| table.apply(operation).map_err(as_error)))
+                let refused = table.apply_all(operations).into_iter();
+                let told = refused
+                    .filter_map(|(place, why)| Some((place, refusal(operations.get(place)?, as_error(why)))));
+                Ok(told.collect())
             }
             #[cfg(test)]
             Self::Stubborn(table, refuses) => Ok(each(operations, |operation| match refuses(operation) {
@@ -185,15 +188,20 @@ fn with<T>(
 }
 
 /// Does the operations, one after the other; gives the errors by their places.
+#[cfg(test)]
 fn each(
     operations: &[Operation],
     mut apply: impl FnMut(&Operation) -> io::Result<()>,
 ) -> Vec<(usize, KernelError)> {
     let done = operations.iter().enumerate().map(|(place, operation)| {
         let error = apply(operation).err()?;
-        Some((place, KernelError::Refused { request: operation.to_string(), error }))
+        Some((place, refusal(operation, error)))
     });
     done.flatten().collect()
+}
+
+fn refusal(operation: &Operation, error: io::Error) -> KernelError {
+    KernelError::Refused { request: operation.to_string(), error }
 }
 
 fn as_error(refused: Refused) -> io::Error {

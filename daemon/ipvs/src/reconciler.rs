@@ -315,20 +315,22 @@ impl Reconciler {
             return result;
         };
         let mut refused = refused.into_iter().peekable();
-        self.ledger.begin();
+        let mut done = Vec::with_capacity(steps.len());
         for (place, step) in steps.into_iter().enumerate() {
-            if let Some((_, error)) = refused.next_if(|(no, _)| *no == place) {
-                result.refused.push((step, error.reason()));
-                continue;
+            match refused.next_if(|(no, _)| *no == place) {
+                Some((_, error)) => result.refused.push((step, error.reason())),
+                None => done.push(step),
             }
-            // It worked in the kernel; if it does not here we were wrong, and the next audit sees it.
-            let _ = self.believed.apply(&step.operation);
+        }
+        // It worked in the kernel; if it does not here we were wrong, and the next audit sees it.
+        let _ = self.believed.apply_all(done.iter().map(|step| &step.operation));
+        for step in &done {
             if let Operation::DeleteService(key) = &step.operation {
                 self.ours.remove(key);
             }
-            let told = step.quiet || self.ledger.done(&step);
-            result.steps.push((step, told));
         }
+        let told = self.ledger.done(&done);
+        result.steps = done.into_iter().zip(told).collect();
         result
     }
 
