@@ -125,6 +125,13 @@ pub enum Forwarding {
     DirectRouting,
     /// Past the cache; only the kernel says so.
     Bypass,
+    /// In a way that we do not know: the kernel keeps whatever anybody has put there.
+    Unknown {
+        /// `IP_VS_CONN_F_FWD_MASK` of the connection flags.
+        method: u32,
+        /// `IP_VS_CONN_F_TUNNEL_TYPE_*`.
+        tunnel: u8,
+    },
 }
 
 /// A real server in a service.
