@@ -130,7 +130,8 @@ fn a_pattern_is_looked_for_in_the_body_alone_and_may_be_one_that_must_not_be_the
         let judged = || daemon.metric("keepwatch_checks_total", &[&label, result]) >= Some(2.0);
         wait::until("it was judged twice", wait::LONG, judged).with_context(|| pattern.to_owned())?;
         let status = daemon.answer(&["status"])?;
-        let line = status.lines().find(|line| line.contains(&at)).unwrap_or_default();
+        let mut lines = status.lines().map(str::trim_start);
+        let line = lines.find(|line| line.starts_with(&format!("{at} "))).unwrap_or_default();
         let is = line.split_whitespace().nth(1);
         ensure!(is == Some(if fails.is_some() { "down" } else { "up" }), "{pattern}: {line}");
         ensure!(line.contains(fails.unwrap_or_default()), "{pattern}: {line}");
