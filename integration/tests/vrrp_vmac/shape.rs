@@ -258,3 +258,42 @@ fn a_vmac_is_in_the_group_of_the_interface_below_unless_it_names_another() -> Re
     }
     Ok(())
 }
+
+/// The lines of a dump (SIGUSR1) that tell of the interface, and of what others must match.
+fn dumped(host: &Host, signal: impl Fn() -> Result<()>) -> Result<Vec<String>> {
+    let path = host.directory().join("tmp/keepalived.data");
+    let _ = fs::remove_file(&path);
+    signal()?;
+    let told = ["Use VMAC", "Interface = ", "Unicast checksum compatibility", "Gratuitous ARP"];
+    wait::value("it has written its data", wait::LONG, || {
+        let text = fs::read_to_string(&path).ok()?;
+        let instance = text.split("VRRP Topology").nth(1)?.split("------<").next()?;
+        let lines =
+            instance.lines().map(str::trim).filter(|line| told.iter().any(|begin| line.starts_with(begin)));
+        let lines: Vec<String> = lines.map(ToOwned::to_owned).collect();
+        (lines.len() > 3).then_some(lines)
+    })
+}
+
+#[test]
+fn a_dump_tells_of_it_as_keepalived_s_does() -> Result<()> {
+    let lab = Lab::new("vmac-dump")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    for words in ["use_vmac", "use_vmac own0\n vmac_xmit_base"] {
+        let config = instance(100, words);
+        let there = || host.has("vrrp.51", VIP) || host.has("own0", VIP);
+        let mut theirs = Keepalived::start(host, &config, &[])?;
+        wait::until("keepalived is master", wait::LONG, there)?;
+        let expected = dumped(host, || theirs.process().signal(Signal::SIGUSR1))?;
+        theirs.process_mut().stop(wait::LONG)?;
+        let place = host.directory().join("tmp").display().to_string();
+        let ours = Keepwatchd::on(host).config(config.as_str()).flag("--vrrp").variable("TMPDIR", &place);
+        let mut ours = ours.start()?;
+        wait::until("keepwatchd is master", wait::LONG, there)?;
+        let told = dumped(host, || ours.process().signal(Signal::SIGUSR1))?;
+        ensure!(told == expected, "{told:#?}, keepalived {expected:#?}");
+        ours.process_mut().stop(wait::LONG)?;
+    }
+    Ok(())
+}
