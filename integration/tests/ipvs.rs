@@ -312,7 +312,17 @@ const RACE: &str = "TCP_CHECK reset";
 
 #[test]
 fn servers_that_fail_are_judged_as_keepalived_judges_them() {
-    let story = play(include_str!("ipvs/matrix.sh"));
+    judge("TCP_CHECK HTTP_GET SSL_GET SMTP_CHECK DNS_CHECK UDP_CHECK", 56);
+}
+
+#[test]
+fn hosts_and_scripts_that_fail_are_judged_as_keepalived_judges_them() {
+    judge("PING_CHECK MISC_CHECK", 23);
+}
+
+/// Plays the cells of these checkers, of which there are so many.
+fn judge(checkers: &str, cells: usize) {
+    let story = play(&format!("export KINDS='{checkers}'\n{}", include_str!("ipvs/matrix.sh")));
     assert_eq!(story.code, 0, "{}", story.output);
     let judged = |chapter: &str| -> std::collections::BTreeMap<String, bool> {
         let text = story.chapter(chapter);
@@ -329,7 +339,7 @@ fn servers_that_fail_are_judged_as_keepalived_judges_them() {
         assert_eq!(*up, otherwise.unwrap_or(theirs[cell]), "{cell}\n{}", story.output);
         assert_eq!(otherwise.is_some(), *up != theirs[cell], "{cell} is no difference\n{}", story.output);
     }
-    assert_eq!(ours.len(), 79);
+    assert_eq!(ours.len(), cells);
     for (cell, up) in judged("when they do well") {
         assert!(up != cell.ends_with(" down") || cell == RACE, "{cell}\n{}", story.output);
     }

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """Servers, hosts and scripts that do well and that fail in every way, each with a port of its own.
 
+KINDS in the environment names the checkers that are played.
+
 config                       prints virtual servers whose checkers watch them
+good                         prints the one of each checker that does well, as `ipvsadm -Sn` shows it
 serve NAMESPACE PEM          is these servers, hosts and scripts; after SIGUSR1 all of them do well
 judge FILE                   reads what `ipvsadm -Sn` showed, and prints each with `up` or `down`
 """
@@ -166,6 +169,7 @@ CHECKERS = {
     "PING_CHECK": (2700, PING, ""),
     "MISC_CHECK": (2800, MISC, ""),
 }
+CHECKERS = {checker: CHECKERS[checker] for checker in os.environ["KINDS"].split()}
 
 
 def cells():
@@ -322,4 +326,10 @@ def judge(path):
         print(f"{checker} {name}: {'up' if f' -r {host(checker, port)}:{port} ' in table else 'down'}")
 
 
-{"config": config, "serve": serve, "judge": judge}[sys.argv[1]](*sys.argv[2:])
+def good():
+    for checker, port, name, _ in cells():
+        if name == "good":
+            print(f"{host(checker, port)}:{port}")
+
+
+{"config": config, "good": good, "serve": serve, "judge": judge}[sys.argv[1]](*sys.argv[2:])
