@@ -52,6 +52,60 @@ fn in_memory_servers_die_and_come_back_and_a_reload_raises_no_dead() -> Result<(
     Ok(())
 }
 
+/// Of a group nobody is told that it is gone and another one there when only its entries are others.
+#[test]
+fn a_group_is_the_same_one_over_a_reload_whatever_entries_it_has() -> Result<()> {
+    let lab = Lab::new("dataplane-group")?;
+    let host = lab.host("director")?;
+    let _three = WebServer::of_two(&host, 3)?;
+    let config = |lines: &str| {
+        format!(
+            "global_defs {{\n script_user root\n}}\nvirtual_server_group G {{\n{lines}\n}}\n\
+             virtual_server group G {{\n protocol TCP\n delay_loop 1\n quorum_up \"/bin/echo up\"\n\
+             quorum_down \"/bin/echo down\"\n\
+             real_server 127.0.0.2 8080 {{\n TCP_CHECK {{\n retry 0\n warmup 0\n connect_port 8081\n }}\n }}\n\
+             real_server 127.0.0.3 8080 {{\n TCP_CHECK {{\n retry 0\n warmup 0\n }}\n }}\n}}\n"
+        )
+    };
+    let daemon = Keepwatchd::on(&host)
+        .config(config("10.78.9.20 80\n10.78.9.22 80"))
+        .flags(&["--check", "--dataplane", "memory"])
+        .start()?;
+    daemon.wait_for_log("TCP connection to [127.0.0.3]:tcp:8080 success.")?;
+    daemon.wait_for_log("Removing service [127.0.0.2]:tcp:8080 from VS [10.78.9.22]:tcp:80")?;
+    daemon.wait_for_log("Script /bin/echo up for VS [G]:0 UP succeeded")?;
+    for (lines, last) in [
+        ("10.78.9.22 80\n10.78.9.20 80", 22),
+        ("10.78.9.20-24 80", 24),
+        ("10.78.9.23 80\n10.78.9.22 80", 23),
+        ("10.78.9.30-31 80", 31),
+    ] {
+        fs::write(daemon.config_path(), config(lines))?;
+        daemon.answer(&["reload"])?;
+        daemon.wait_for_log(&format!("Adding service [127.0.0.3]:tcp:8080 to VS [10.78.9.{last}]:tcp:80"))?;
+        let status = daemon.answer(&["status", "G"])?;
+        let downs = status.lines().filter(|line| line.contains("127.0.0.2:8080") && line.contains("down"));
+        let entries = status.matches("127.0.0.2:8080").count();
+        ensure!(entries > 1 && downs.count() == entries, "{lines}\n{status}");
+    }
+    let why = daemon.answer(&["why", "G"])?;
+    ensure!(why.contains("has its quorum (1 of 2 real servers up)"), "{why}");
+    let why = daemon.answer(&["why", "127.0.0.2:8080"])?;
+    ensure!(why.contains("connection refused (at 127.0.0.2:8081)"), "{why}");
+    let log = daemon.process().log();
+    for (line, times) in [
+        ("Gained quorum", 2),
+        ("Lost quorum", 0),
+        ("Script ", 1),
+        ("TCP_CHECK on service", 1),
+        ("Adding service [127.0.0.2]:tcp:8080", 2),
+    ] {
+        let is = log.matches(line).count();
+        ensure!(is == times, "{line:?} is said {is} times and not {times}\n{log}");
+    }
+    Ok(())
+}
+
 /// The texts are in it, one after the other.
 fn in_order(all: &str, texts: &[&str]) -> Result<()> {
     let mut rest = all;

@@ -142,6 +142,18 @@ impl<K: Ord, V> FlatMap<K, V> {
         Some(self.0.remove(place).1)
     }
 
+    /// The pairs, each with the value that another map has for its key. The two are walked beside each other, once.
+    pub fn beside<'a, W>(
+        &'a self,
+        other: &'a FlatMap<K, W>,
+    ) -> impl Iterator<Item = (&'a K, &'a V, Option<&'a W>)> {
+        let mut others = other.iter().peekable();
+        self.iter().map(move |(key, value)| {
+            while others.next_if(|(other, _)| *other < key).is_some() {}
+            (key, value, others.next_if(|(other, _)| *other == key).map(|(_, value)| value))
+        })
+    }
+
     /// The pairs from this key on.
     pub fn from<'a>(&'a self, first: &K) -> impl Iterator<Item = (&'a K, &'a V)> + use<'a, K, V> {
         let place = self.place(first).unwrap_or_else(|place| place);
@@ -236,6 +248,17 @@ mod tests {
     use super::*;
 
     proptest! {
+        #[test]
+        fn beside_another_each_pair_has_what_a_look_up_finds(
+            one in proptest::collection::vec((0..20u8, any::<u8>()), 0..20),
+            other in proptest::collection::vec((0..20u8, any::<u8>()), 0..20),
+        ) {
+            let (one, other): (FlatMap<u8, u8>, FlatMap<u8, u8>) =
+                (one.into_iter().collect(), other.into_iter().collect());
+            let looked_up: Vec<_> = one.iter().map(|(key, value)| (key, value, other.get(key))).collect();
+            prop_assert_eq!(one.beside(&other).collect::<Vec<_>>(), looked_up);
+        }
+
         #[test]
         fn it_is_as_a_tree_would_be(
             first in proptest::collection::vec((0..20u8, any::<u8>()), 0..20),

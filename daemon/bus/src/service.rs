@@ -32,6 +32,14 @@ pub enum ServiceFact {
         /// All that the configuration says of it but its real servers.
         settings: Configured<model::VirtualServer>,
     },
+    /// A reload took the entry away by which a virtual server group was known: what is known of its checkers is told of
+    /// another one from now on. Nothing else has changed by that.
+    VirtualServerRenamed {
+        /// The entry that it is known by.
+        service: ServiceKey,
+        /// The one that it was known by.
+        from: ServiceKey,
+    },
     /// A reload took a virtual server away.
     VirtualServerUnconfigured {
         /// Its key.

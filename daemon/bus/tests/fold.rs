@@ -175,6 +175,8 @@ fn service_facts() -> impl Strategy<Value = ServiceFact> {
                 settings
             }
         ),
+        (service(), service())
+            .prop_map(|(service, from)| ServiceFact::VirtualServerRenamed { service, from }),
         real().prop_map(|real| ServiceFact::RealServerUnconfigured { real }),
         checker().prop_map(move |checker| ServiceFact::CheckSucceeded { checker, took }),
         checker().prop_map(|checker| ServiceFact::CheckNotRun { checker, error: "no such address".into() }),
@@ -500,4 +502,87 @@ fn a_reload_of_very_many_is_folded_without_moving_all_of_them_each_time() {
     let first = world.services.values().next().map(|service| service.key);
     assert_eq!((world.services.len(), first), (MANY as usize * 3 / 2, Some(key(MANY + 1))));
     assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+fn folded(facts: impl IntoIterator<Item = ServiceFact>) -> World {
+    let mut world = World::default();
+    for (id, fact) in (1..).zip(facts) {
+        world.apply(&sample::event(id, None, fact));
+    }
+    world
+}
+
+/// The one of before goes when the new one is there.
+#[test]
+fn a_sorry_server_that_a_reload_names_in_place_of_one_that_serves_is_known_to_serve() {
+    let service = sample::service_key((Ipv4Addr::new(10, 0, 0, 100), 80));
+    let [before, after] = [80, 81].map(|port| SocketAddr::from(([10, 0, 1, 9], port)));
+    let configured = |sorry: Option<SocketAddr>| {
+        let settings = VirtualServer { sorry_server: sorry.map(SorryServer::new), ..sample::service() };
+        ServiceFact::VirtualServerConfigured { service, settings: Configured::new(1, settings) }
+    };
+    let serves = |facts: &[ServiceFact]| folded(facts.to_vec()).services.get(&service).unwrap().sorry;
+    let mut facts = vec![
+        configured(Some(before)),
+        ServiceFact::SorryServerAdded { service, sorry: before },
+        configured(Some(after)),
+        ServiceFact::SorryServerAdded { service, sorry: after },
+        ServiceFact::SorryServerRemoved { service, sorry: before },
+    ];
+    assert!(serves(&facts));
+    facts.push(ServiceFact::SorryServerRemoved { service, sorry: after });
+    assert!(!serves(&facts));
+    let gone = [
+        configured(Some(before)),
+        ServiceFact::SorryServerAdded { service, sorry: before },
+        configured(None),
+        ServiceFact::SorryServerRemoved { service, sorry: before },
+    ];
+    assert!(!serves(&gone));
+}
+
+#[test]
+fn what_is_known_of_a_group_goes_with_the_entry_that_it_is_known_by() {
+    let [one, other] = [100, 101].map(|n| sample::service_key((Ipv4Addr::new(10, 0, 0, n), 80)));
+    let address = SocketAddr::from(([10, 0, 1, 1], 8080));
+    let real = |service| RealKey { service, real: address };
+    let configured = |service| {
+        let checkers = vec![sample::tcp_check(address).into()];
+        let settings = Configured::new(1, RealServer { checkers, ..sample::real_server() });
+        [
+            ServiceFact::VirtualServerConfigured { service, settings: Configured::new(1, sample::service()) },
+            ServiceFact::RealServerConfigured {
+                real: real(service),
+                starts_up: true,
+                checked: true,
+                settings,
+            },
+        ]
+    };
+    let fails = [
+        ServiceFact::CheckFailed {
+            checker: CheckerKey::new(real(one), "TCP_CHECK", 0),
+            failure: Failure::new(FailureReason::Refused, "connection refused"),
+            attempt: 1,
+            attempts: 1,
+            log_always: false,
+            took: Duration::ZERO,
+        },
+        ServiceFact::RealServerDown { real: real(one) },
+    ];
+    let renamed = ServiceFact::VirtualServerRenamed { service: other, from: one };
+    // The other one is there already, or comes by that.
+    for both in [true, false] {
+        let mut facts = configured(one).to_vec();
+        facts.extend(both.then(|| configured(other)).into_iter().flatten());
+        facts.extend(fails.clone());
+        facts.push(renamed.clone());
+        let world = folded(facts);
+        assert_eq!(world.services.len(), 2);
+        let known = world.real(&real(other)).unwrap();
+        assert_eq!(known.up, both, "what entries were told stays as it was");
+        let checkers: Vec<_> = known.checkers.iter().map(|one| (one.key.real, one.ok)).collect();
+        assert_eq!(checkers, [(real(other), Some(false))]);
+        assert_eq!(world.real(&real(one)).unwrap().checkers, []);
+    }
 }

@@ -38,4 +38,4 @@ pub use definition::{Definition, definitions};
 pub use followers::{Follower, followers};
 pub use kinds::commands_under_way;
 pub use roster::HealthChange;
-pub use scheduler::{Checkers, HealthChanges};
+pub use scheduler::{Checkers, HealthChanges, Renamed};

@@ -181,6 +181,17 @@ impl Roster {
         changes
     }
 
+    /// Virtual servers have other keys from now on; that is all. To be called before the definitions that name them so.
+    pub(crate) fn rename(&mut self, renamed: &BTreeMap<ServiceKey, ServiceKey>) {
+        if renamed.is_empty() {
+            return;
+        }
+        let now = |service: ServiceKey| *renamed.get(&service).unwrap_or(&service);
+        let reals = std::mem::take(&mut self.reals).into_iter();
+        self.reals = reals.map(|(key, real)| (RealKey { service: now(key.service), ..key }, real)).collect();
+        self.resting = std::mem::take(&mut self.resting).into_iter().map(now).collect();
+    }
+
     /// Who follows what from now on. What was told of before needs no first word.
     fn follow(&mut self, now: Instant, followers: Vec<Follower>) -> BTreeMap<RealKey, Vec<Following>> {
         self.following.clear();

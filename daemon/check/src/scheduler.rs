@@ -2,7 +2,7 @@
 //! connections itself where that is all there is to a check), and passes on what their results mean.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -43,10 +43,13 @@ const AT_A_TIME: usize = 16;
 /// What checkers find out about real servers, in order; for the IPVS engine.
 pub type HealthChanges = UnboundedReceiver<HealthChange>;
 
+/// Virtual servers that have another key: the one that they had, and the one that they have.
+pub type Renamed = BTreeMap<ServiceKey, ServiceKey>;
+
 /// What the scheduler is told.
 enum Order {
-    /// All definitions, and the event that says so.
-    Apply(Vec<Definition>, Vec<Follower>, Option<EventId>),
+    /// All definitions, virtual servers that have another key, and the event that says so.
+    Apply(Vec<Definition>, Vec<Follower>, Renamed, Option<EventId>),
     /// How something stands now that may be followed.
     Level(TrackedKey, Level, Option<EventId>),
     /// A real server has another weight.
@@ -78,9 +81,16 @@ impl Checkers {
     }
 
     /// Replaces all definitions. A checker that does not change goes on as if nothing had happened; a server that is
-    /// down stays down until its checkers have succeeded. `cause` is the event that says so.
-    pub fn apply(&self, definitions: Vec<Definition>, followers: Vec<Follower>, cause: Option<EventId>) {
-        self.order(Order::Apply(definitions, followers, cause));
+    /// down stays down until its checkers have succeeded. `renamed` are virtual servers that have another key than before,
+    /// which `definitions` name; `cause` is the event that says so.
+    pub fn apply(
+        &self,
+        definitions: Vec<Definition>,
+        followers: Vec<Follower>,
+        renamed: &Renamed,
+        cause: Option<EventId>,
+    ) {
+        self.order(Order::Apply(definitions, followers, renamed.clone(), cause));
     }
 
     /// Tells what stands in a `track_file`, or how a `bfd_instance` stands now. Real servers that follow one of which
@@ -226,8 +236,9 @@ async fn run(
         let Flight { room, tasks, of_tasks, openings, .. } = &mut flight;
         let news = tokio::select! {
             order = orders.recv() => match order {
-                Some(Order::Apply(definitions, followers, cause)) => {
+                Some(Order::Apply(definitions, followers, renamed, cause)) => {
                     room.measure();
+                    roster.rename(&renamed);
                     let changes = roster.apply(Instant::now(), definitions, followers, cause);
                     room.keep(|id| roster.has(id));
                     changes
@@ -356,7 +367,7 @@ mod tests {
         let (checkers, mut health) = Checkers::start(bus, &Counters::default(), 1);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let definition = definition(listener.local_addr().unwrap());
-        checkers.apply(vec![definition.clone()], Vec::new(), None);
+        checkers.apply(vec![definition.clone()], Vec::new(), &Renamed::new(), None);
         let patience = Duration::from_secs(20);
         let counted = async {
             while definition.counters.succeeded.get() < 3 {

@@ -93,7 +93,7 @@ impl fmt::Display for Stage {
 pub(crate) type Turn = (i64, Stage);
 
 /// The changes of one subject, oldest first. Nearly all of very many have but one: they began to be up.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 enum Turns {
     #[default]
     None,
@@ -142,7 +142,7 @@ impl Turns {
 }
 
 /// The changes of one subject, and how it is.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Lane {
     turns: Turns,
     /// Of a real server: whether checkers hold, and whether there are any. Of a virtual server: quorum and sorry server.
@@ -258,6 +258,14 @@ impl Timelines {
                 if lane.is_unknown() {
                     (lane.flags, lane.resting) = ((true, false), false);
                     lane.turn(at, Stage::Quorum);
+                }
+            }
+            ServiceFact::VirtualServerRenamed { service, from } => {
+                if let Some(lane) = self.services.get(from).cloned() {
+                    self.services.entry(*service).or_insert(lane);
+                }
+                if let Some(lanes) = self.reals.get(from).cloned() {
+                    self.reals.entry(*service).or_insert(lanes);
                 }
             }
             ServiceFact::VirtualServerUnconfigured { service } => {

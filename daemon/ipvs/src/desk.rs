@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::{
-    director::Director,
+    director::{Director, Renamed},
     engine::{Desired, Farewell},
     kernel::SyncRole,
 };
@@ -34,10 +34,13 @@ pub type Here = BTreeMap<ServiceKey, Option<IpAddr>>;
 /// Something to be done for whoever orders.
 pub(crate) type Act = Box<dyn FnOnce() + Send>;
 
+/// The same once definitions were told; it gets to know which groups have another key by now.
+pub(crate) type Told = Box<dyn FnOnce(Renamed) + Send>;
+
 /// What the engine is told.
 pub(crate) enum Order {
     /// What should be there, the event that says so, and what is to be done once it was told.
-    Apply(Box<Desired>, Option<EventId>, Act),
+    Apply(Box<Desired>, Option<EventId>, Told),
     /// What the checkers of a real server say.
     Health(RealKey, Health, Option<EventId>),
     /// The weight of a real server, until the next definitions.

@@ -53,8 +53,8 @@ fn change(
         operations.push(Operation::SetService(key, wanted.service.clone()));
     }
     let mut dying = Vec::new();
-    for (server, how) in &wanted.destinations {
-        let operation = match present.destinations.get(server) {
+    for (server, how, is) in wanted.destinations.beside(&present.destinations) {
+        let operation = match is {
             None => Operation::AddDestination(key, *server, *how),
             Some(is) if !is_same(how, is) => Operation::SetDestination(key, *server, *how),
             Some(_) => continue,
@@ -62,8 +62,8 @@ fn change(
         if how.is_live() { operations.push(operation) } else { dying.push(operation) }
     }
     operations.append(&mut dying);
-    let gone = present.destinations.keys().filter(|server| !wanted.destinations.contains_key(server));
-    operations.extend(gone.map(|server| Operation::DeleteDestination(key, *server)));
+    let gone = present.destinations.beside(&wanted.destinations).filter(|(_, _, how)| how.is_none());
+    operations.extend(gone.map(|(server, _, _)| Operation::DeleteDestination(key, *server)));
 }
 
 /// Whether the kernel's entry is what was asked for. A kernel that finds the real server to be itself says so in place

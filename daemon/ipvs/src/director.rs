@@ -16,7 +16,7 @@
 mod virtual_server;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::SocketAddr,
 };
 
@@ -41,11 +41,16 @@ pub(crate) struct Director {
     servers: BTreeMap<ServiceKey, VirtualServer>,
     /// To which virtual server an entry belongs, of those whose key is another one.
     owners: BTreeMap<ServiceKey, ServiceKey>,
+    /// Groups that the last definitions know by another entry: what checkers said just before names the one of before.
+    renamed: Renamed,
     /// Entries that may be other than when they were last taken.
     dirty: BTreeSet<ServiceKey>,
     /// The event that last changed the definitions.
     cause: Option<EventId>,
 }
+
+/// Groups that are known by another entry than before: by which they were, and by which they are.
+pub type Renamed = BTreeMap<ServiceKey, ServiceKey>;
 
 /// What new definitions have brought.
 #[derive(Default)]
@@ -54,25 +59,27 @@ pub(crate) struct Defined {
     pub(crate) new: Vec<Definition>,
     /// The entries that were told as configured anew.
     pub(crate) told: BTreeSet<ServiceKey>,
+    /// Groups that have lost the entry by which they were known.
+    pub(crate) renamed: Renamed,
 }
 
 impl Director {
     pub(crate) fn new(bus: Bus) -> Self {
-        let (servers, owners, dirty) = Default::default();
-        Self { bus, servers, owners, dirty, cause: None }
+        let (servers, owners, renamed, dirty) = Default::default();
+        Self { bus, servers, owners, renamed, dirty, cause: None }
     }
 
     /// Takes over new definitions; what did not change sees nothing. Those that are new are told of, for checkers may find
-    /// something of them at any time, and given back for [`Self::begin`], which must know what is in the table. A group with
-    /// another first entry is new.
+    /// something of them at any time, and given back for [`Self::begin`], which must know what is in the table. A group is the
+    /// same one whatever entries it has.
     pub(crate) fn define(&mut self, definitions: Vec<Definition>, cause: Option<EventId>) -> Defined {
         self.cause = cause;
         self.owners.clear();
-        let mut old = std::mem::take(&mut self.servers);
-        let pairs = definitions.into_iter().map(|definition| (old.remove(&definition.key), definition));
-        let pairs: Vec<_> = pairs.collect();
+        let old = std::mem::take(&mut self.servers);
+        let (pairs, mut gone) = continued(old, definitions);
+        let renamed: Renamed =
+            pairs.iter().filter_map(|(before, now)| renamed(before.as_ref()?, now)).collect();
         // Consumers keep them in the order of the configuration: what is taken from its end moves nothing else.
-        let mut gone: Vec<_> = old.into_values().collect();
         gone.sort_by_key(|server| std::cmp::Reverse(server.definition().settings.position));
         let mut leaving: Vec<ServiceKey> =
             gone.iter().flat_map(|server| &server.definition().entries).copied().collect();
@@ -81,12 +88,20 @@ impl Director {
             let before = before.iter().flat_map(|server| &server.definition().entries);
             leaving.extend(before.filter(|entry| !after.contains(entry)));
         }
+        // Those by which groups are known go once another one is known in their place.
+        leaving.sort_by_key(|entry| renamed.contains_key(entry));
         // Before anything is told of who comes: that may be the same entry, of another virtual server.
+        let mut moves = renamed.iter();
         for service in leaving {
+            if renamed.contains_key(&service) {
+                moves.by_ref().for_each(|moved| self.tell_renamed(moved, cause));
+            }
             self.dirty.insert(service);
             self.bus.publish(cause, ServiceFact::VirtualServerUnconfigured { service });
         }
-        let mut defined = Defined::default();
+        moves.for_each(|moved| self.tell_renamed(moved, cause));
+        let mut defined = Defined { renamed: renamed.clone(), ..Defined::default() };
+        self.renamed = renamed;
         for (before, definition) in pairs {
             let key = definition.key;
             self.owners.extend(definition.entries.iter().skip(1).map(|entry| (*entry, key)));
@@ -113,6 +128,11 @@ impl Director {
         defined
     }
 
+    fn tell_renamed(&self, (from, service): (&ServiceKey, &ServiceKey), cause: Option<EventId>) {
+        let (from, service) = (*from, *service);
+        self.bus.publish(cause, ServiceFact::VirtualServerRenamed { service, from });
+    }
+
     /// Lets those begin that are new. `existing` is what is in the kernel that nobody of this run put there: it is adopted.
     pub(crate) fn begin(&mut self, new: Vec<Definition>, existing: &Table) {
         for definition in new {
@@ -125,7 +145,8 @@ impl Director {
 
     /// Takes in what the checkers of a real server say.
     pub(crate) fn health(&mut self, real: &RealKey, health: Health, cause: Option<EventId>) {
-        if let Some(server) = self.servers.get_mut(&real.service)
+        let key = self.renamed.get(&real.service).unwrap_or(&real.service);
+        if let Some(server) = self.servers.get_mut(key)
             && server.health(real.real, health, &self.bus, cause)
         {
             self.dirty.extend(&server.definition().entries);
@@ -162,6 +183,7 @@ impl Director {
     pub(crate) fn release(&mut self, cause: Option<EventId>) {
         self.cause = cause;
         self.owners.clear();
+        self.renamed.clear();
         for server in std::mem::take(&mut self.servers).into_values() {
             self.dirty.extend(&server.definition().entries);
         }
@@ -240,6 +262,35 @@ impl Director {
     fn owner(&self, entry: &ServiceKey) -> Option<&VirtualServer> {
         self.servers.get(self.owners.get(entry).unwrap_or(entry))
     }
+}
+
+/// Each definition with the virtual server that it continues, and those that nobody continues. That is the one of the same
+/// name; else, for people rename their groups, the one that is known by the same entry.
+fn continued(
+    mut old: BTreeMap<ServiceKey, VirtualServer>,
+    definitions: Vec<Definition>,
+) -> (Vec<(Option<VirtualServer>, Definition)>, Vec<VirtualServer>) {
+    let names = old.iter().map(|(key, server)| (server.definition().settings.key.lasting(), *key));
+    let names: HashMap<_, _> = names.collect();
+    let named: Vec<_> =
+        definitions.iter().map(|now| names.get(&now.settings.key.lasting()).copied()).collect();
+    // Two that have changed places are two new ones: what is told of one entry would be about two.
+    let moving = named.iter().zip(&definitions);
+    let moving = moving.filter_map(|(key, now)| key.filter(|key| *key != now.key)).collect::<BTreeSet<_>>();
+    let by_name = named.iter().zip(&definitions).map(|(key, now)| {
+        let key = key.filter(|key| *key == now.key || !moving.contains(&now.key))?;
+        old.remove(&key)
+    });
+    let by_name: Vec<_> = by_name.collect();
+    let pairs = by_name.into_iter().zip(definitions);
+    let pairs = pairs.map(|(before, now)| (before.or_else(|| old.remove(&now.key)), now)).collect();
+    (pairs, old.into_values().collect())
+}
+
+/// Whether a group is known by another entry than before.
+fn renamed(before: &VirtualServer, now: &Definition) -> Option<(ServiceKey, ServiceKey)> {
+    let from = before.definition().key;
+    (from != now.key).then_some((from, now.key))
 }
 
 #[cfg(test)]

@@ -21,8 +21,8 @@ use tokio::{
 use crate::{
     dataplane::{AUDIT_PERIOD, DataplaneKind},
     definition::{Definition, definitions, entries},
-    desk::{Act, Desk, HEARTBEAT, Here, Order},
-    director::{Defined, Director},
+    desk::{Desk, HEARTBEAT, Here, Order, Told},
+    director::{Defined, Director, Renamed},
     kernel::{Access, SyncDaemon, SyncRole, Timeouts},
     leaving,
     marking::Marking,
@@ -129,8 +129,13 @@ impl Engine {
 
     /// Replaces all that should be there. `cause` is the event that says so: that a configuration was loaded. `told` is done
     /// once all its virtual and real servers were told as configured, however long the table is read after that: what
-    /// checkers find from then on is about somebody who is known.
-    pub fn apply(&self, desired: Desired, cause: Option<EventId>, told: impl FnOnce() + Send + 'static) {
+    /// checkers find from then on is about somebody who is known. It gets to know which groups have another key by now.
+    pub fn apply(
+        &self,
+        desired: Desired,
+        cause: Option<EventId>,
+        told: impl FnOnce(Renamed) + Send + 'static,
+    ) {
         self.order(Order::Apply(Box::new(desired), cause, Box::new(told)));
     }
 
@@ -265,12 +270,12 @@ impl Task {
         }
     }
 
-    async fn apply(&mut self, desired: Desired, cause: Option<EventId>, told: Act) {
+    async fn apply(&mut self, desired: Desired, cause: Option<EventId>, told: Told) {
         let Desired { definitions, meters, timeouts, sync, marking, receive_buffer } = desired;
         self.desk.holding = true;
         let coming = entries(&definitions);
-        let Defined { new, told: anew } = self.desk.director.define(definitions, cause);
-        told();
+        let Defined { new, told: anew, renamed } = self.desk.director.define(definitions, cause);
+        told(renamed);
         if !self.started && self.settings.flush_at_start {
             self.reconciler.flush(&mut self.desk).await;
         }

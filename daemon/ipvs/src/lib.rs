@@ -45,6 +45,7 @@ pub use dataplane::{AUDIT_PERIOD, DataplaneKind};
 pub use definition::{Definition, Server, Sorry, definitions};
 pub use desk::Here;
 pub use diff::diff;
+pub use director::Renamed;
 pub use engine::{Desired, Engine, EngineSettings, Farewell};
 pub use kernel::{Access, Kernel, KernelError, Snapshot, SyncDaemon, SyncRole, Timeouts};
 pub use marking::Marking;

@@ -42,6 +42,8 @@ mod vrrp;
 mod vrrp_group;
 mod webhook;
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 pub use address::{AddressRange, AddressScope, Family, InterfaceAddress, LinkTarget, MailServer};
@@ -86,7 +88,7 @@ pub use track::{
     ArgumentMatch, InitFile, LeftOutScript, TrackFile, TrackProcess, TrackScript, Tracked, Tracker, Tracking,
 };
 pub use virtual_server::{
-    GroupEntry, Protocol, SchedulerFlags, VirtualServer, VirtualServerGroup, VirtualServerKey,
+    GroupEntry, Protocol, SchedulerFlags, VirtualServer, VirtualServerGroup, VirtualServerKey, group_label,
 };
 pub use vmac::{IpvlanMode, Vmac, VmacKind, virtual_hardware};
 pub use vrrp::{
@@ -132,6 +134,9 @@ pub struct Config {
     pub ssl: Option<Ssl>,
     /// `virtual_server` blocks.
     pub virtual_servers: Vec<VirtualServer>,
+    /// The entries by which groups are known, of those that were known before a reload.
+    #[serde(skip)]
+    pub leads: HashMap<VirtualServerKey, ServiceKey>,
     /// keepwatch's own `observability` block.
     pub observability: Observability,
 }

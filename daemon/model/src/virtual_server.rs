@@ -75,6 +75,18 @@ impl VirtualServerKey {
     }
 }
 
+impl VirtualServerKey {
+    /// By what it is known over reloads: a group is the same one whatever entries it has, of which families.
+    pub fn lasting(&self) -> Self {
+        match self {
+            Self::Service(key) => Self::Service(*key),
+            Self::Group { name, protocol, family: _ } => {
+                Self::Group { name: name.clone(), protocol: *protocol, family: None }
+            }
+        }
+    }
+}
+
 impl From<ServiceKey> for VirtualServerKey {
     fn from(key: ServiceKey) -> Self {
         Self::Service(key)
@@ -216,6 +228,15 @@ impl VirtualServer {
         }
     }
 
+    /// What it is called where scripts, FIFOs and mails are told of it, as by keepalived: `[10.0.0.1]:tcp:80`, `FWM 5`, and
+    /// `[G]:0` where it stands for a group. `service` is the key that it is known by.
+    pub fn label(&self, service: &ServiceKey) -> String {
+        match self.group() {
+            Some(name) => group_label(name),
+            None => service.to_string(),
+        }
+    }
+
     /// The family that it serves; `None` for a group of both.
     pub fn family(&self) -> Option<Family> {
         match &self.key {
@@ -223,6 +244,11 @@ impl VirtualServer {
             VirtualServerKey::Group { family, .. } => *family,
         }
     }
+}
+
+/// What keepalived calls a virtual server that stands for a group.
+pub fn group_label(name: &str) -> String {
+    format!("[{name}]:0")
 }
 
 /// A `virtual_server_group` block.
@@ -284,14 +310,39 @@ impl GroupEntry {
 
 impl Config {
     /// The virtual servers, each with every service that it answers to: itself, or all of its group's, in order. The
-    /// first is the key by which facts and checkers know the whole; there is none if its group has no entries, or others
-    /// have them all: what two name is the first one's, for the kernel knows each service once.
+    /// first is the key by which facts and checkers know the whole: the one that [`Self::keep_leads`] has named, else the
+    /// first of the file. There is none if its group has no entries, or others have them all: what two name is the first
+    /// one's, for the kernel knows each service once.
     pub fn services(&self) -> impl Iterator<Item = (&VirtualServer, Vec<ServiceKey>)> {
         let mut taken = HashSet::new();
         self.claims().map(move |(server, mut services)| {
             services.retain(|service| taken.insert(*service));
+            let lead = server.group().and_then(|_| self.leads.get(&server.key.lasting()));
+            if let Some(at) = lead.and_then(|lead| services.iter().position(|service| service == lead)) {
+                services[..=at].rotate_right(1);
+            }
             (server, services)
         })
+    }
+
+    /// The entries of each group that a virtual server stands for, as [`Self::keep_leads`] wants them of the configuration that
+    /// was in force before.
+    pub fn group_entries(&self) -> HashMap<VirtualServerKey, Vec<ServiceKey>> {
+        let groups = self.services().filter(|(server, _)| server.group().is_some());
+        groups.map(|(server, services)| (server.key.lasting(), services)).collect()
+    }
+
+    /// Has groups be known by the entry that they were known by `before` this configuration came, as long as they have it,
+    /// wherever it stands in the file; if they do not, by the next of those that they had. `before` are the entries of each,
+    /// by [`VirtualServerKey::lasting`], first the one that it is known by.
+    pub fn keep_leads(&mut self, before: &HashMap<VirtualServerKey, Vec<ServiceKey>>) {
+        let leads = self.services().filter_map(|(server, services)| {
+            let key = server.group().map(|_| server.key.lasting())?;
+            let has: HashSet<_> = services.iter().collect();
+            let lead = before.get(&key)?.iter().find(|entry| has.contains(entry))?;
+            Some((key, *lead))
+        });
+        self.leads = leads.collect();
     }
 
     /// The virtual servers, each with every service that it names, whoever else does.

@@ -54,6 +54,11 @@ pub(crate) enum News<'a> {
         service: ServiceKey,
         settings: &'a VirtualServer,
     },
+    /// A group is known by another of its entries.
+    ServiceRenamed {
+        service: ServiceKey,
+        from: ServiceKey,
+    },
     ServiceRemoved {
         service: ServiceKey,
     },
@@ -170,6 +175,7 @@ impl<'a> News<'a> {
             ServiceFact::VirtualServerConfigured { service, ref settings } => {
                 Self::ServiceConfigured { service, settings }
             }
+            ServiceFact::VirtualServerRenamed { service, from } => Self::ServiceRenamed { service, from },
             ServiceFact::VirtualServerUnconfigured { service } => Self::ServiceRemoved { service },
             ServiceFact::RealServerConfigured { real, starts_up, ref settings, .. } => {
                 Self::RealConfigured { real, starts_up, settings }

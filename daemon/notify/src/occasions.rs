@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VrrpState};
 use keepwatch_bus::{Event, EventId, Fact};
-use keepwatch_model::{Config, Instance};
+use keepwatch_model::{Config, Instance, group_label};
 
 use self::services::Services;
 use crate::news::News;
@@ -81,6 +81,8 @@ pub enum About {
     Real {
         /// The virtual server and the real server.
         real: RealKey,
+        /// The virtual server group that the virtual server stands for.
+        group: Option<Name>,
         /// Whether it is up.
         up: bool,
     },
@@ -88,6 +90,8 @@ pub enum About {
     Service {
         /// The virtual server.
         service: ServiceKey,
+        /// The virtual server group that it stands for.
+        group: Option<Name>,
         /// Whether it has it.
         up: bool,
     },
@@ -143,10 +147,20 @@ impl fmt::Display for About {
             Self::Priority { instance, master, priority } => {
                 write!(f, "INSTANCE {instance} {} {priority}", priority_word(*master))
             }
-            Self::Real { real, up } => write!(f, "RS {} {} {}", real.label(), real.service, up_or_down(*up)),
-            Self::Service { service, up } => write!(f, "VS {service} {}", up_or_down(*up)),
+            Self::Real { real, group, up } => {
+                let service = service_label(&real.service, group.as_ref());
+                write!(f, "RS {} {service} {}", real.label(), up_or_down(*up))
+            }
+            Self::Service { service, group, up } => {
+                write!(f, "VS {} {}", service_label(service, group.as_ref()), up_or_down(*up))
+            }
         }
     }
+}
+
+/// What a virtual server is called: by its key, or by the group that it stands for.
+pub(crate) fn service_label(service: &ServiceKey, group: Option<&Name>) -> String {
+    group.map_or_else(|| service.to_string(), |name| group_label(name))
 }
 
 /// The state of a virtual router whose priority changed, as FIFOs are told it.
@@ -316,6 +330,10 @@ impl Teller {
                 if self.watched.services.contains(&service) {
                     self.services.configured(service, settings);
                 }
+                Vec::new()
+            }
+            News::ServiceRenamed { service, from } => {
+                self.services.renamed(service, from);
                 Vec::new()
             }
             News::ServiceRemoved { service } => self.services.removed(service),

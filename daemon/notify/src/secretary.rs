@@ -10,16 +10,20 @@ use std::net::SocketAddr;
 use keepwatch_bus::fact::ServiceFact;
 use keepwatch_bus::subject::{CheckerKey, Name, RealKey, ServiceKey, VirtualAddress, VrrpState};
 use keepwatch_bus::{Event, EventId, Fact, FlatMap, History};
+use keepwatch_model::VirtualServerKey;
 
 use crate::Letter;
 use crate::news::News;
+use crate::occasions::service_label;
 
 /// Keeps what the configuration facts said about mail, and what was mailed last.
 #[derive(Debug, Default)]
 pub struct Secretary {
     instances: HashMap<Name, Router>,
     groups: HashMap<Name, Router>,
+    /// Those that are told of: of a group, the entry that it is known by.
     services: HashMap<ServiceKey, Service>,
+    leads: HashMap<VirtualServerKey, ServiceKey>,
     /// By their virtual server: there may be tens of thousands.
     reals: HashMap<ServiceKey, FlatMap<SocketAddr, Real>>,
     wishes: Wishes,
@@ -45,6 +49,8 @@ struct Router {
 
 #[derive(Debug)]
 struct Service {
+    /// The virtual server group that it stands for.
+    group: Option<Name>,
     alert: bool,
     alpha: bool,
     /// What is said next of its quorum is how it starts.
@@ -138,17 +144,36 @@ impl Secretary {
             News::ServiceConfigured { service, settings } => {
                 // With `alpha` it starts with nobody, and what its servers' checks say is a change.
                 let starts = self.services.get(&service).map_or(!settings.alpha, |known| known.starts);
-                let known = Service { alert: settings.smtp_alert, alpha: settings.alpha, starts };
+                let group = settings.group().cloned();
+                if group.is_some() && *self.leads.entry(settings.key.lasting()).or_insert(service) != service
+                {
+                    return Vec::new();
+                }
+                let known = Service { group, alert: settings.smtp_alert, alpha: settings.alpha, starts };
                 self.services.insert(service, known);
+                Vec::new()
+            }
+            News::ServiceRenamed { service, from } => {
+                self.leads.values_mut().filter(|lead| **lead == from).for_each(|lead| *lead = service);
+                if let Some(known) = self.services.remove(&from) {
+                    self.services.insert(service, known);
+                }
+                if let Some(known) = self.reals.remove(&from) {
+                    self.reals.insert(service, known);
+                }
                 Vec::new()
             }
             News::ServiceRemoved { service } => {
                 self.services.remove(&service);
+                self.leads.retain(|_, lead| *lead != service);
                 // Nobody tells of its real servers one by one; if it comes back, they begin anew.
                 self.reals.remove(&service);
                 Vec::new()
             }
             News::RealConfigured { real, settings, .. } => {
+                if !self.services.contains_key(&real.service) {
+                    return Vec::new();
+                }
                 // Without `alpha` a real server is thought up until a check fails, so that its first success is no news.
                 let up = !self.services.get(&real.service).is_some_and(|service| service.alpha);
                 let new = || Real { alert: false, up, checkers: 0, begins_up: up, otherwise: Box::default() };
@@ -166,7 +191,7 @@ impl Secretary {
             News::RealRemoved { real } => {
                 let known = self.reals.get_mut(&real.service).and_then(|reals| reals.remove(&real.real));
                 let known = known.filter(|known| known.alert && known.up);
-                known.map(|_| real_words(&real, "DOWN", "Removing")).into_iter().collect()
+                known.map(|_| self.real_words(&real, "DOWN", "Removing")).into_iter().collect()
             }
             News::RealState { real, up } => self.real_changed(&real, up, cause, history),
             News::Quorum { service, up, quorum, hysteresis, weight } => {
@@ -183,13 +208,23 @@ impl Secretary {
                 // The signs are those of keepalived's mails, whatever it is about: they are filtered by.
                 let line = format!("{what} {quorum}+{hysteresis}={needed} <= {weight}");
                 let wanted = self.wants(&service);
-                wanted.then(|| service_words(&service, up_or_down(up), &line)).into_iter().collect()
+                let label = || service_label(&service, self.group_of(&service));
+                wanted.then(|| service_words(&label(), up_or_down(up), &line)).into_iter().collect()
             }
         }
     }
 
     fn real(&mut self, key: &RealKey) -> Option<&mut Real> {
         self.reals.get_mut(&key.service)?.get_mut(&key.real)
+    }
+
+    fn group_of(&self, service: &ServiceKey) -> Option<&Name> {
+        self.services.get(service)?.group.as_ref()
+    }
+
+    fn real_words(&self, real: &RealKey, state: &str, line: &str) -> Words {
+        let service = service_label(&real.service, self.group_of(&real.service));
+        Words(format!("Realserver {} of virtual server {service} - {state}", real.label()), arrows(line))
     }
 
     fn wants(&self, service: &ServiceKey) -> bool {
@@ -203,7 +238,7 @@ impl Secretary {
         let (is_up, wanted) = (known.up, wanted && !self.wishes.no_checkers);
         // As in keepalived, a number in a file is none.
         let wanted = wanted && &*checker.kind != "FILE_CHECK";
-        wanted.then(|| real_words(&checker.real, up_or_down(is_up), &check_line(&checker.kind, up)))
+        wanted.then(|| self.real_words(&checker.real, up_or_down(is_up), &check_line(&checker.kind, up)))
     }
 
     fn instance_changed(&mut self, instance: &Name, to: VrrpState) -> Vec<Words> {
@@ -260,7 +295,7 @@ impl Secretary {
             kind = &checker.kind;
         }
         let line = check_line(kind, up);
-        vec![real_words(real, up_or_down(up), &line)]
+        vec![self.real_words(real, up_or_down(up), &line)]
     }
 
     fn stopping(&mut self) -> Vec<Words> {
@@ -308,13 +343,8 @@ fn group_words(name: &str, what: &str, line: &str) -> Words {
     Words(format!("VRRP Group {name} - {what}"), arrows(line))
 }
 
-fn service_words(service: &ServiceKey, state: &str, line: &str) -> Words {
+fn service_words(service: &str, state: &str, line: &str) -> Words {
     Words(format!("Virtualserver {service} - {state}"), arrows(line))
-}
-
-fn real_words(real: &RealKey, state: &str, line: &str) -> Words {
-    let subject = format!("Realserver {} of virtual server {} - {state}", real.label(), real.service);
-    Words(subject, arrows(line))
 }
 
 fn up_or_down(up: bool) -> &'static str {

@@ -29,6 +29,13 @@ pub(super) struct Publishers {
 }
 
 impl Publishers {
+    /// Has groups of virtual servers be known as they are, whatever else a configuration that follows says of them.
+    pub(super) fn keep_names(&self, config: &mut Config) {
+        if let Some(services) = &self.services {
+            config.keep_leads(services.groups());
+        }
+    }
+
     /// Starts what the command line lets run.
     ///
     /// # Errors

@@ -140,6 +140,7 @@ impl Worker {
             self.to_supervisor.say(Report::Replace(format!("a configuration that needs {lacking}")));
             return Outcome::Replaced { lacking };
         }
+        self.publishers.keep_names(&mut accepted.config);
         // While the world is still as it was.
         self.saved.before(self.consumers.reader());
         let changes = changes(&self.consumers.reader().world(), &self.settings, &accepted.config);

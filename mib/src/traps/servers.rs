@@ -37,6 +37,11 @@ impl Known {
                 self.forget(event, service, heir);
                 told
             }
+            ServiceFact::VirtualServerRenamed { service, from } => {
+                self.world.apply(event);
+                self.groups.values_mut().filter(|first| *first == from).for_each(|first| *first = *service);
+                Vec::new()
+            }
             ServiceFact::VirtualServerRemoved { .. } if self.world.stopping => self.stops(event, view),
             ServiceFact::VirtualServerConfigured { service, settings } => {
                 // It may have stood for another group than it is of now.

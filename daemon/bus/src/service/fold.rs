@@ -34,6 +34,7 @@ impl ServiceFact {
                 }
                 w.services.settle(service);
             }
+            Self::VirtualServerRenamed { service, from } => rename(w, service, from),
             Self::VirtualServerUnconfigured { service } => {
                 w.services.remove(service);
             }
@@ -108,9 +109,17 @@ impl ServiceFact {
                     s.changed = Some(change);
                 }
             }
-            Self::SorryServerAdded { service, .. } | Self::SorryServerRemoved { service, .. } => {
+            Self::SorryServerAdded { service, .. } => {
                 if let Some(s) = w.services.get_mut(service) {
-                    s.sorry = matches!(self, Self::SorryServerAdded { .. });
+                    s.sorry = true;
+                }
+            }
+            // After a reload that names another one the one of before goes when the new one serves.
+            Self::SorryServerRemoved { service, sorry } => {
+                if let Some(s) = w.services.get_mut(service)
+                    && s.settings.sorry_server.as_ref().is_none_or(|other| other.address == *sorry)
+                {
+                    s.sorry = false;
                 }
             }
             Self::PageDigestSeen { checker, url, digest } => {
@@ -129,6 +138,28 @@ impl ServiceFact {
             }
             Self::CheckNotRun { .. } => {}
         }
+    }
+}
+
+/// What is known of checkers goes to another entry of their group, which has come just now if nobody knows it.
+fn rename(w: &mut World, to: &ServiceKey, from: &ServiceKey) {
+    if !w.services.contains_key(to) {
+        let Some(mut new) = w.services.get(from).cloned() else { return };
+        (new.key, new.present, new.refused, new.sorry) = (*to, false, None, false);
+        new.reals.values_mut().for_each(|real| (real.weight, real.refused) = (None, None));
+        w.services.insert(*to, new);
+    }
+    let Some(old) = w.services.get_mut(from) else { return };
+    let seen = old.reals.values_mut().map(|real| (real.address, std::mem::take(&mut real.checkers)));
+    let seen: Vec<_> = seen.collect();
+    let Some(new) = w.services.get_mut(to) else { return };
+    for (address, mut checkers) in seen {
+        let Some(real) = new.reals.get_mut(&address) else { continue };
+        for checker in &mut checkers {
+            let key = RealKey { service: *to, real: address };
+            checker.key = CheckerKey::new(key, checker.key.kind.clone(), checker.key.index);
+        }
+        real.checkers = checkers;
     }
 }
 

@@ -10,9 +10,9 @@ impl ServiceFact {
     /// Writes its line; none for what only describes the configuration.
     pub(crate) fn line(&self, out: &mut String) -> Option<Written> {
         Some(match self {
-            Self::VirtualServerConfigured { .. } | Self::RealServerConfigured { .. } => {
-                return None;
-            }
+            Self::VirtualServerConfigured { .. }
+            | Self::VirtualServerRenamed { .. }
+            | Self::RealServerConfigured { .. } => return None,
             // What follows from it is told: the check fails, or it does not.
             Self::PageDigestSeen { .. } => return None,
             Self::CertificateSeen { checker, certificate } => {

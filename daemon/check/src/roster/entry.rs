@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use keepwatch_bus::fact::{Failure, FailureReason, ServiceFact};
 use keepwatch_bus::{Bus, EventId};
+use keepwatch_model::CheckerKind;
 
 use super::BOOTSTRAP;
 use crate::definition::Definition;
@@ -129,6 +130,21 @@ impl Entry {
         }
     }
 
+    /// The failure with where it was looked, if that is not the real server itself.
+    fn placed(&self, failure: &Failure) -> Failure {
+        let (real, kind) = (self.definition.key.real.real, &self.definition.checker.kind);
+        let Some(place) = kind.connection().map(|connection| connection.connect_to) else {
+            return failure.clone();
+        };
+        let place = match kind {
+            CheckerKind::Ping(_) if place.ip() != real.ip() => place.ip().to_string(),
+            CheckerKind::Ping(_) => return failure.clone(),
+            _ if place != real => place.to_string(),
+            _ => return failure.clone(),
+        };
+        Failure::new(failure.reason, format!("{} (at {place})", failure.error))
+    }
+
     /// Tells of a failure: try `attempt` of `attempts`.
     fn fail(
         &mut self,
@@ -140,7 +156,7 @@ impl Entry {
     ) {
         let fact = ServiceFact::CheckFailed {
             checker: self.definition.key.clone(),
-            failure: failure.clone(),
+            failure: self.placed(failure),
             attempt,
             attempts,
             log_always: self.definition.checker.log_all_failures,

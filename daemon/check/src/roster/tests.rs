@@ -7,7 +7,7 @@ use keepwatch_bus::{
     fact::FailureReason,
     subject::{CheckerKey, Protocol, ServiceKey, TrackedKind},
 };
-use keepwatch_model::{BfdCheck, Checker, CheckerKind, FileCheck};
+use keepwatch_model::{BfdCheck, Checker, CheckerKind, Connection, FileCheck};
 use keepwatch_process::Manner;
 use proptest::prelude::*;
 
@@ -510,4 +510,52 @@ fn checkers_that_rest_are_not_due_and_begin_soon_when_they_work_again() {
     assert_eq!(story.next().len(), 1);
     story.roster.rest(story.now, BTreeSet::new());
     assert_eq!(story.roster.planned().len(), 1, "one is under way, the other is waiting");
+}
+
+#[tokio::test]
+async fn a_server_whose_virtual_server_has_another_key_is_known_as_before() {
+    let mut story = Story::new(vec![definition(2, 0, tcp_checker()), definition(3, 0, tcp_checker())]);
+    while !story.roster.reals[&real(2)].health.up.eq(&false) {
+        story.round(&failed());
+    }
+    let renamed = |key: RealKey| {
+        let service =
+            ServiceKey::Address { address: [10, 0, 0, 9].into(), port: 80, protocol: Protocol::Tcp };
+        RealKey { service, ..key }
+    };
+    let before = story.roster.planned();
+    story.roster.rename(&[(real(2).service, renamed(real(2)).service)].into());
+    let anew = [2, 3].map(|n| {
+        let key = CheckerKey::new(renamed(real(n)), "TCP_CHECK", 0);
+        Definition { key, ..definition(n, 0, tcp_checker()) }
+    });
+    assert_eq!(story.apply(anew.into()), [], "nothing is said of them");
+    assert_eq!(story.roster.planned(), before, "each has its turn as before");
+    assert!(!story.roster.reals[&renamed(real(2))].health.up);
+    assert!(story.round(&Outcome::GOOD).contains(&(renamed(real(2)), true)));
+}
+
+#[tokio::test]
+async fn a_failure_says_where_it_was_looked_if_that_is_not_the_server() {
+    let elsewhere = |kind: fn(Connection) -> CheckerKind, place: ([u8; 4], u16)| {
+        let CheckerKind::Tcp(connection) = tcp_checker().kind else { panic!("another kind") };
+        Checker { kind: kind(Connection { connect_to: place.into(), ..connection }), ..tcp_checker() }
+    };
+    let here = ([192, 168, 0, 2], 80);
+    let cases = [
+        (elsewhere(CheckerKind::Tcp, here), "connection refused"),
+        (elsewhere(CheckerKind::Tcp, ([192, 168, 0, 2], 9001)), "connection refused (at 192.168.0.2:9001)"),
+        (elsewhere(CheckerKind::Tcp, ([10, 9, 0, 9], 80)), "connection refused (at 10.9.0.9:80)"),
+        (elsewhere(CheckerKind::Ping, ([192, 168, 0, 2], 0)), "connection refused"),
+        (elsewhere(CheckerKind::Ping, ([10, 9, 0, 99], 0)), "connection refused (at 10.9.0.99)"),
+    ];
+    for (checker, expected) in cases {
+        let mut story = Story::new(vec![definition(2, 0, checker)]);
+        story.round(&failed());
+        let facts = story.facts().await;
+        let (_, Fact::Service(ServiceFact::CheckFailed { failure, .. })) = &facts[0] else {
+            panic!("{facts:?}")
+        };
+        assert_eq!(&*failure.error, expected);
+    }
 }

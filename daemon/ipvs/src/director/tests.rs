@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use keepwatch_bus::{BusSettings, Hub, subject::Protocol};
+use keepwatch_bus::{BusSettings, Hub, World, subject::Protocol};
+use keepwatch_model::{VirtualServer, VirtualServerKey};
 use proptest::prelude::*;
 
 use super::*;
@@ -78,7 +79,13 @@ impl Story {
     }
 
     /// What was said, each line with the kind of its cause.
-    fn told(mut self) -> Vec<String> {
+    fn told(self) -> Vec<String> {
+        self.known_and_told().1
+    }
+
+    /// What is known in the end, and the same.
+    fn known_and_told(mut self) -> (Known, Vec<String>) {
+        let reader = self.hub.reader();
         let mut queue = self.hub.deliver("test", |_| true);
         drop((self.desk, self.reconciler));
         self.runtime.block_on(self.hub.run());
@@ -87,7 +94,7 @@ impl Story {
             events.push(event);
         }
         let kind = |id| events.iter().find(|event| event.id == id).map(|event| event.fact.kind());
-        events
+        let told = events
             .iter()
             .filter(|event| {
                 !matches!(event.fact.kind(), "virtual_server_configured" | "real_server_configured")
@@ -96,7 +103,8 @@ impl Story {
                 Some(cause) => format!("{} <- {cause}", event.fact.kind()),
                 None => event.fact.kind().to_owned(),
             })
-            .collect()
+            .collect();
+        (known(&reader.world()), told)
     }
 }
 
@@ -443,28 +451,24 @@ proptest! {
 type Known = Vec<(String, bool, Vec<(u8, bool, bool)>)>;
 
 impl Story {
-    fn known(mut self) -> Known {
-        let reader = self.hub.reader();
-        drop((self.desk, self.reconciler));
-        let _ = self.hub.deliver("test", |_| false);
-        self.runtime.block_on(self.hub.run());
-        let world = reader.world();
-        let last = |address: SocketAddr| match address.ip() {
-            IpAddr::V4(v4) => v4.octets()[3],
-            IpAddr::V6(_) => 0,
-        };
-        let mut known: Known = world
-            .services
-            .values()
-            .map(|service| {
-                let reals = service.reals.values();
-                let reals = reals.map(|real| (last(real.address), real.up, real.weight.is_some())).collect();
-                (service.key.to_string(), service.present, reals)
-            })
-            .collect();
-        known.sort();
-        known
+    fn known(self) -> Known {
+        self.known_and_told().0
     }
+}
+
+fn known(world: &World) -> Known {
+    let last = |address: SocketAddr| match address.ip() {
+        IpAddr::V4(v4) => v4.octets()[3],
+        IpAddr::V6(_) => 0,
+    };
+    let services = world.services.values().map(|service| {
+        let reals = service.reals.values();
+        let reals = reals.map(|real| (last(real.address), real.up, real.weight.is_some())).collect();
+        (service.key.to_string(), service.present, reals)
+    });
+    let mut known: Known = services.collect();
+    known.sort();
+    known
 }
 
 fn entry(n: u8) -> ServiceKey {
@@ -477,33 +481,93 @@ fn group(entries: &[u8], servers: &[u8]) -> Definition {
     Definition { key: entries[0], entries, ..definition(servers) }
 }
 
+/// The same of this name.
+fn named(name: &str, entries: &[u8], servers: &[u8]) -> Definition {
+    let key = VirtualServerKey::Group { name: name.into(), protocol: Protocol::Tcp, family: None };
+    let settings = VirtualServer { scheduler: "rr".into(), ..VirtualServer::new(key) };
+    Definition { settings: Configured::new(1, settings), ..group(entries, servers) }
+}
+
+/// Those that the reload leaves alone, and that are known by other entries than before, among them.
 #[test]
-fn a_group_whose_first_entry_goes_or_is_new_is_known_whole() {
-    for after in [&[12_u8, 13][..], &[10, 11, 12], &[12, 14]] {
-        let mut story = Story::new(group(&[11, 12], &[2, 3]));
-        let dead = RealKey { service: entry(11), real: web(2) };
-        story.desk.director.health(&dead, Health::DOWN, None);
+fn a_group_is_the_same_one_whatever_entries_it_has() {
+    for after in [&[12_u8, 13][..], &[10, 11, 12], &[12, 14], &[12, 11], &[21, 22], &[11, 12, 13]] {
+        let mut story = Story::new(named("G", &[11, 12], &[2, 3]));
+        let dead = |entry| RealKey { service: entry, real: web(2) };
+        story.desk.director.health(&dead(entry(11)), Health::DOWN, None);
         story.runtime.block_on(story.reconciler.reconcile(&mut story.desk));
-        story.apply(group(after, &[2, 3]));
-        let expected: Known = after
+        story.apply(named("G", after, &[2, 3]));
+        let mut expected: Known = after
             .iter()
-            .map(|n| (entry(*n).to_string(), true, vec![(2, true, true), (3, true, true)]))
+            .map(|n| (entry(*n).to_string(), true, vec![(2, false, false), (3, true, true)]))
             .collect();
-        assert_eq!(story.known(), expected, "{after:?}");
+        expected.sort();
+        // One who has not heard of the reload yet.
+        story.desk.director.health(&dead(entry(11)), Health::DOWN, None);
+        let (known, told) = story.known_and_told();
+        assert_eq!(known, expected, "{after:?}");
+        let at = told.iter().position(|kind| kind.starts_with("real_server_removed")).unwrap();
+        let later = told[at..].iter().filter(|kind| {
+            kind.starts_with("quorum")
+                || kind.starts_with("real_server_up")
+                || kind.starts_with("real_server_down")
+        });
+        assert_eq!(later.count(), 0, "{after:?}: {told:?}");
+        let renamed = told.iter().filter(|kind| kind.starts_with("virtual_server_renamed")).count();
+        assert_eq!(renamed, usize::from(after[0] != 11), "{after:?}: {told:?}");
     }
+}
+
+#[test]
+fn two_groups_that_change_places_begin_anew() {
+    let mut story = Story::new(named("G", &[11], &[2]));
+    story.apply_all(vec![named("G", &[11], &[2]), named("H", &[12], &[3])]);
+    story.apply_all(vec![named("G", &[12], &[2]), named("H", &[11], &[3])]);
+    let expected: Known =
+        [(11, 3), (12, 2)].map(|(n, real)| (entry(n).to_string(), true, vec![(real, true, true)])).into();
+    assert_eq!(story.known(), expected);
 }
 
 #[test]
 fn an_entry_that_moves_to_another_virtual_server_is_known_as_that_one_s() {
     for receiver_first in [true, false] {
-        let mut story = Story::new(group(&[11, 12], &[2]));
-        story.apply_all(vec![group(&[21], &[3]), group(&[11, 12], &[2])]);
-        let (receiver, donor) = (group(&[21, 12], &[3]), group(&[11], &[2]));
+        let mut story = Story::new(named("D", &[11, 12], &[2]));
+        story.apply_all(vec![named("R", &[21], &[3]), named("D", &[11, 12], &[2])]);
+        let (receiver, donor) = (named("R", &[21, 12], &[3]), named("D", &[11], &[2]));
         let all = if receiver_first { vec![receiver, donor] } else { vec![donor, receiver] };
         story.apply_all(all);
         let expected: Known = [(11, 2), (12, 3), (21, 3)]
             .map(|(n, real)| (entry(n).to_string(), true, vec![(real, true, true)]))
             .into();
         assert_eq!(story.known(), expected, "{receiver_first}");
+    }
+}
+
+#[test]
+fn groups_are_known_by_the_entry_of_before_as_long_as_they_have_it() {
+    let config = |lines: &str| {
+        let text = format!(
+            "virtual_server_group G {{\n{lines}\n}}\nvirtual_server group G {{\nprotocol TCP\nlvs_method TUN\n\
+             real_server 10.2.0.1 80 {{\n}}\n}}\n"
+        );
+        let loaded = keepwatch_config::load_text(std::path::Path::new("t"), text, &Default::default());
+        loaded.config.expect("a configuration that can run")
+    };
+    let known = |config: &model::Config| -> Vec<u8> {
+        let entries = config.services().flat_map(|(_, entries)| entries);
+        entries.filter_map(|key| (1..=20).find(|n| key == entry(*n))).collect()
+    };
+    let first = config("10.0.0.3 80\n10.0.0.5 80");
+    assert_eq!(known(&first), [3, 5]);
+    for (lines, expected) in [
+        ("10.0.0.5 80\n10.0.0.3 80", &[3_u8, 5][..]),
+        ("10.0.0.1-6 80", &[3, 1, 2, 4, 5, 6]),
+        ("10.0.0.2 80\n10.0.0.5 80", &[5, 2]),
+        ("10.0.0.7 80\n10.0.0.6 80", &[7, 6]),
+        ("2001:db8::1 80\n10.0.0.7 80\n10.0.0.3 80", &[3, 7]),
+    ] {
+        let mut second = config(lines);
+        second.keep_leads(&first.group_entries());
+        assert_eq!(known(&second), expected, "{lines}");
     }
 }

@@ -211,8 +211,8 @@ impl VirtualServer {
         if let Some((place, destination)) = self.sorry_destination(key) {
             destinations.insert(place, destination);
         }
-        for (address, server) in &self.definition.servers {
-            let Some(weight) = self.wanted(address, server) else { continue };
+        for (address, server, real) in self.definition.servers.beside(&self.reals) {
+            let Some(weight) = real.and_then(|real| self.wanted(real, server)) else { continue };
             if !reaches(key, address.ip(), server.forwarding) {
                 continue;
             }
@@ -240,7 +240,9 @@ impl VirtualServer {
         {
             return vec![sorry];
         }
-        let wanted = |address: &SocketAddr, server: &Server| self.wanted(address, server).is_some();
+        let wanted = |address: &SocketAddr, server: &Server| {
+            self.reals.get(address).is_some_and(|real| self.wanted(real, server).is_some())
+        };
         let mut all: Vec<_> = self.reals_at(key, place, wanted).map(Occupant::Real).collect();
         if all.is_empty() {
             all.extend(sorry);
@@ -299,8 +301,7 @@ impl VirtualServer {
     }
 
     /// The weight that a real server should have in the table; none if it should not be there.
-    fn wanted(&self, address: &SocketAddr, server: &Server) -> Option<u32> {
-        let real = self.reals.get(address)?;
+    fn wanted(&self, real: &Real, server: &Server) -> Option<u32> {
         match real.health.up && !self.sorry {
             true => Some(real.weight(server)),
             false => server.inhibit.then_some(0),
@@ -308,8 +309,8 @@ impl VirtualServer {
     }
 
     fn live_weight(&self) -> i64 {
-        let servers = self.definition.servers.iter();
-        servers.filter_map(|(address, server)| Some(self.reals.get(address)?.live(server))).sum()
+        let servers = self.definition.servers.beside(&self.reals);
+        servers.filter_map(|(_, server, real)| Some(real?.live(server))).sum()
     }
 
     /// Looks whether the quorum was gained or lost, and lets the sorry server in or out; whether anything was told.
@@ -415,9 +416,11 @@ fn real_configured(service: ServiceKey, real: SocketAddr, server: &Server, up: b
 
 /// The real servers that the run before this one had taken out, as far as the table tells.
 fn doubted(definition: &Definition, existing: &Table) -> BTreeSet<SocketAddr> {
-    let Some(before) = existing.services.get(&definition.key) else { return BTreeSet::new() };
+    // All entries of a group had the same real servers; some of its entries may be new.
+    let known = definition.entries.iter().find_map(|entry| Some((entry, existing.services.get(entry)?)));
+    let Some((entry, before)) = known else { return BTreeSet::new() };
     let was_out = |address: &SocketAddr, server: &Server| {
-        let place = destination_address(&definition.key, *address, server.forwarding);
+        let place = destination_address(entry, *address, server.forwarding);
         match before.destinations.get(&place) {
             None => true,
             Some(known) => server.inhibit && server.weight > 0 && !known.is_live(),

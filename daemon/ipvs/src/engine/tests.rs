@@ -38,7 +38,7 @@ async fn told(engine: Engine, mut hub: Hub) -> (Vec<Arc<Event>>, Reader) {
 #[tokio::test]
 async fn in_shadow_every_operation_is_told_and_none_is_done() {
     let (engine, hub) = start(DataplaneKind::Shadow);
-    engine.apply(desired(&[2, 3]), None, || ());
+    engine.apply(desired(&[2, 3]), None, |_| ());
     tokio::time::sleep(Duration::from_millis(50)).await;
     engine.report(RealKey { service: VIP, real: web(2) }, Health::DOWN, None);
     engine.stop(Farewell::Release, None).await;
@@ -68,7 +68,7 @@ async fn figures_are_read_when_they_are_wanted_and_old() {
     let mut wanted = desired(&[2]);
     wanted.meters.freshness = Some(Duration::from_secs(30));
     let demand = wanted.meters.demand.clone();
-    engine.apply(wanted, None, || ());
+    engine.apply(wanted, None, |_| ());
     tokio::time::sleep(Duration::from_millis(100)).await;
     demand.ask();
     let begun = Instant::now();
@@ -85,11 +85,11 @@ async fn figures_are_read_when_they_are_wanted_and_old() {
 #[tokio::test]
 async fn in_memory_nothing_drifts_and_nothing_fails() {
     let (engine, hub) = start(DataplaneKind::Memory);
-    engine.apply(desired(&[2, 3]), None, || ());
+    engine.apply(desired(&[2, 3]), None, |_| ());
     tokio::time::sleep(Duration::from_millis(50)).await;
     engine.report(RealKey { service: VIP, real: web(2) }, Health::DOWN, None);
     tokio::time::sleep(Duration::from_millis(50)).await;
-    engine.apply(desired(&[3, 4]), None, || ());
+    engine.apply(desired(&[3, 4]), None, |_| ());
     tokio::time::sleep(Duration::from_millis(50)).await;
     engine.stop(Farewell::Release, None).await;
     let (events, _) = told(engine, hub).await;
@@ -110,7 +110,7 @@ async fn what_checkers_say_of_a_server_that_is_being_defined_is_not_lost() {
     let real = RealKey { service: VIP, real: web(2) };
     // It is there while the table is read for the new definitions.
     orders.send(Order::Health(real, Health::DOWN, None)).map_err(drop).unwrap();
-    task.apply(desired(&[2, 3]), None, Box::new(|| ())).await;
+    task.apply(desired(&[2, 3]), None, Box::new(|_| ())).await;
     let Some(Order::Health(..)) = task.desk.at_once() else { panic!("it was given to nobody") };
     assert!(!task.desk.holding);
 }
@@ -118,7 +118,7 @@ async fn what_checkers_say_of_a_server_that_is_being_defined_is_not_lost() {
 #[tokio::test]
 async fn what_is_to_be_kept_is_not_removed() {
     let (engine, hub) = start(DataplaneKind::Shadow);
-    engine.apply(desired(&[2]), None, || ());
+    engine.apply(desired(&[2]), None, |_| ());
     engine.stop(Farewell::Keep, None).await;
     let (events, _) = told(engine, hub).await;
     assert!(events.iter().all(|event| event.fact.kind() != "virtual_server_removed"));

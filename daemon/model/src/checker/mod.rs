@@ -172,6 +172,18 @@ impl<'de> Deserialize<'de> for CheckerKind {
 }
 
 impl CheckerKind {
+    /// Where it looks, and how; a command looks for itself.
+    pub fn connection(&self) -> Option<&Connection> {
+        match self {
+            Self::Tcp(connection) | Self::Ping(connection) => Some(connection),
+            Self::Http(settings) => Some(&settings.connection),
+            Self::Smtp(settings) => Some(&settings.connection),
+            Self::Dns(settings) => Some(&settings.connection),
+            Self::Udp(settings) => Some(&settings.connection),
+            Self::Misc(_) => None,
+        }
+    }
+
     /// The keyword of its block.
     pub fn keyword(&self) -> &'static str {
         match self {

@@ -7,9 +7,10 @@
 //! INSTANCE "VI_1" MASTER_RX_LOWER_PRI 100
 //! RS [10.0.1.1]:tcp:80 [10.0.0.1]:tcp:80 DOWN
 //! VS [10.0.0.1]:tcp:80 DOWN
+//! VS [GROUP]:0 UP
 //! ```
 
-use crate::occasions::{About, priority_word, up_or_down};
+use crate::occasions::{About, priority_word};
 
 /// Its line, with the line feed.
 pub(super) fn line(about: &About) -> String {
@@ -22,10 +23,7 @@ pub(super) fn line(about: &About) -> String {
         About::Priority { instance, master, priority } => {
             format!("INSTANCE \"{instance}\" {} {priority}\n", priority_word(*master))
         }
-        About::Real { real, up } => {
-            format!("RS {} {} {}\n", real.label(), real.service, up_or_down(*up))
-        }
-        About::Service { service, up } => format!("VS {service} {}\n", up_or_down(*up)),
+        About::Real { .. } | About::Service { .. } => format!("{about}\n"),
     }
 }
 

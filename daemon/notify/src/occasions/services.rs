@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use keepwatch_bus::FlatMap;
-use keepwatch_bus::subject::{RealKey, ServiceKey};
+use keepwatch_bus::subject::{Name, RealKey, ServiceKey};
 use keepwatch_model::VirtualServer;
 
 use super::About;
@@ -20,6 +20,8 @@ pub(super) struct Services {
 #[derive(Debug, Default)]
 struct Service {
     place: u64,
+    /// The virtual server group that it stands for.
+    group: Option<Name>,
     /// `omega`.
     omega: bool,
     /// It has a sorry server.
@@ -41,11 +43,19 @@ impl Service {
         self.reals.get_mut(&address)
     }
 
+    fn about_real(&self, real: RealKey, up: bool) -> About {
+        About::Real { real, group: self.group.clone(), up }
+    }
+
+    fn about(&self, service: ServiceKey, up: bool) -> About {
+        About::Service { service, group: self.group.clone(), up }
+    }
+
     /// What of it is up goes down.
     fn down(&self, service: ServiceKey) -> Vec<About> {
         let reals = self.reals.iter().filter(|(_, real)| real.up);
-        let reals = reals.map(|(real, _)| About::Real { real: RealKey { service, real: *real }, up: false });
-        let quorum = (self.quorum == Some(true)).then_some(About::Service { service, up: false });
+        let reals = reals.map(|(real, _)| self.about_real(RealKey { service, real: *real }, false));
+        let quorum = (self.quorum == Some(true)).then(|| self.about(service, false));
         reals.chain(quorum).collect()
     }
 }
@@ -55,8 +65,15 @@ impl Services {
         self.came += 1;
         let came = self.came;
         let known = self.all.entry(service).or_insert_with(|| Service { place: came, ..Service::default() });
+        known.group = settings.group().cloned();
         known.omega = settings.omega;
         known.sorry = settings.sorry_server.is_some();
+    }
+
+    pub(super) fn renamed(&mut self, service: ServiceKey, from: ServiceKey) {
+        if let Some(known) = self.all.remove(&from) {
+            self.all.insert(service, known);
+        }
     }
 
     pub(super) fn removed(&mut self, service: ServiceKey) -> Vec<About> {
@@ -70,25 +87,29 @@ impl Services {
             return None;
         }
         service.reals.insert(real.real, Real { up, told: false });
-        (up && tell).then_some(About::Real { real, up })
+        (up && tell).then(|| service.about_real(real, up))
     }
 
     pub(super) fn real_removed(&mut self, real: RealKey) -> Option<About> {
-        let known = self.all.get_mut(&real.service)?.reals.remove(&real.real)?;
-        known.up.then_some(About::Real { real, up: false })
+        let service = self.all.get_mut(&real.service)?;
+        let known = service.reals.remove(&real.real)?;
+        known.up.then(|| service.about_real(real, false))
     }
 
     pub(super) fn real_changed(&mut self, real: RealKey, up: bool) -> Option<About> {
-        let known = self.all.get_mut(&real.service)?.real(real.real)?;
+        let service = self.all.get_mut(&real.service)?;
+        let known = service.real(real.real)?;
         known.told = true;
-        (std::mem::replace(&mut known.up, up) != up).then_some(About::Real { real, up })
+        let news = std::mem::replace(&mut known.up, up) != up;
+        news.then(|| service.about_real(real, up))
     }
 
     /// That one which begins down is down is news once a check has said it.
     pub(super) fn check_gave_up(&mut self, real: RealKey) -> Option<About> {
-        let known = self.all.get_mut(&real.service)?.real(real.real)?;
+        let service = self.all.get_mut(&real.service)?;
+        let known = service.real(real.real)?;
         let first = !known.up && !std::mem::replace(&mut known.told, true);
-        first.then_some(About::Real { real, up: false })
+        first.then(|| service.about_real(real, false))
     }
 
     pub(super) fn quorum(&mut self, service: ServiceKey, up: bool) -> Option<About> {
@@ -97,7 +118,7 @@ impl Services {
             Some(before) => before != up,
             None => up || known.sorry,
         };
-        news.then_some(About::Service { service, up })
+        news.then(|| known.about(service, up))
     }
 
     /// A clean stop: what has `omega` and is up is told that it goes down.

@@ -2,7 +2,7 @@ use keepwatch_bus::Configured;
 use keepwatch_bus::fact::{DaemonFact, Failure, FailureReason, ServiceFact, VrrpFact};
 use keepwatch_bus::subject::CheckerKey;
 use keepwatch_bus::{Fact, sample};
-use keepwatch_model::{Instance, RealServer, SorryServer, VirtualServer};
+use keepwatch_model::{Instance, Protocol, RealServer, SorryServer, VirtualServer, VirtualServerKey};
 
 use super::*;
 
@@ -145,4 +145,20 @@ fn what_is_up_and_goes_is_told_down() {
     assert_eq!(told(&mut teller, gone()), [""; 0]);
     services(&mut teller, true, |server| server.omega = true);
     assert_eq!(told(&mut teller, stopping()), down);
+}
+
+#[test]
+fn a_group_is_told_by_its_name_and_a_reload_that_has_it_known_by_another_entry_is_silent() {
+    let group = |server: &mut VirtualServer| {
+        server.key = VirtualServerKey::Group { name: "G".into(), protocol: Protocol::Tcp, family: None };
+    };
+    let mut teller = watching(true);
+    assert_eq!(services(&mut teller, true, group), ["RS [10.0.1.1]:tcp:80 [G]:0 UP", "VS [G]:0 UP"]);
+    let service = sample::service_key(([10, 0, 0, 2], 80));
+    let renamed = ServiceFact::VirtualServerRenamed { service, from: real().service };
+    assert_eq!(told(&mut teller, renamed), [""; 0]);
+    let gone = ServiceFact::VirtualServerUnconfigured { service: real().service };
+    assert_eq!(told(&mut teller, gone), [""; 0]);
+    let down = ServiceFact::RealServerDown { real: RealKey { service, ..real() } };
+    assert_eq!(told(&mut teller, down), ["RS [10.0.1.1]:tcp:80 [G]:0 DOWN"]);
 }

@@ -92,6 +92,12 @@ impl Leaving {
             Fact::Vrrp(VrrpFact::InstanceUnconfigured { instance }) => {
                 self.instances.remove(instance);
             }
+            Fact::Service(ServiceFact::VirtualServerRenamed { service, from }) => {
+                if let Some(scripts) = self.services.remove(from) {
+                    let known = self.services.entry(*service).or_insert_with(|| scripts.clone());
+                    known.reals.extend(scripts.reals);
+                }
+            }
             Fact::Service(ServiceFact::VirtualServerUnconfigured { service }) => {
                 self.services.remove(service);
             }
@@ -165,13 +171,13 @@ impl Roster {
                 script.map(|script| order(script, subject, Vec::new())).into_iter().collect()
             }
             About::Priority { .. } => Vec::new(),
-            About::Real { real, up } => {
+            About::Real { real, group: _, up } => {
                 let script = self
                     .real(real)
                     .and_then(|scripts| if *up { &scripts.up } else { &scripts.down }.as_deref());
                 script.map(|script| order(script, Subject::Real(*real), Vec::new())).into_iter().collect()
             }
-            About::Service { service, up } => {
+            About::Service { service, group: _, up } => {
                 let script = self
                     .service(service)
                     .and_then(|scripts| if *up { &scripts.up } else { &scripts.down }.as_ref());

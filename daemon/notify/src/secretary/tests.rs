@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use keepwatch_bus::fact::{DaemonFact, Failure, FailureReason, ServiceFact, VrrpFact};
 use keepwatch_bus::{Configured, sample};
-use keepwatch_model::{Instance, RealServer, SyncGroup, VirtualServer};
+use keepwatch_model::{Instance, Protocol, RealServer, SyncGroup, VirtualServer};
 
 use super::*;
 
@@ -250,4 +250,30 @@ fn a_renamed_instance_is_not_mailed_as_deleted_nor_its_state_again() {
         priority: 100,
     };
     assert_eq!(desk.subjects(again), [""; 0]);
+}
+
+#[test]
+fn a_group_is_mailed_once_by_its_name_whatever_entry_it_is_known_by() {
+    let mut desk = Desk::new();
+    let [one, other] = [2, 3].map(|n| sample::service_key(([10, 10, 10, n], 1358)));
+    let key = VirtualServerKey::Group { name: "G".into(), protocol: Protocol::Tcp, family: None };
+    let settings = VirtualServer { key, smtp_alert: true, ..sample::service() };
+    let real = |service| RealKey { service, ..real() };
+    for service in [one, other] {
+        let settings = Configured::new(1, settings.clone());
+        assert_eq!(desk.subjects(ServiceFact::VirtualServerConfigured { service, settings }), [""; 0]);
+        let settings = Configured::new(1, RealServer { smtp_alert: true, ..sample::real_server() });
+        let (starts_up, checked) = (true, true);
+        let fact = ServiceFact::RealServerConfigured { real: real(service), starts_up, checked, settings };
+        assert_eq!(desk.subjects(fact), [""; 0]);
+    }
+    let lost = |service| ServiceFact::QuorumLost { service, quorum: 1, hysteresis: 0, weight: 0 };
+    let down = ["Realserver [192.168.200.2]:tcp:1358 of virtual server [G]:0 - DOWN"];
+    assert_eq!(desk.subjects(ServiceFact::RealServerDown { real: real(one) }), down);
+    assert_eq!(desk.subjects(ServiceFact::RealServerDown { real: real(other) }), [""; 0]);
+    assert_eq!(desk.subjects(lost(one)), ["Virtualserver [G]:0 - DOWN"]);
+    assert_eq!(desk.subjects(lost(other)), [""; 0]);
+    desk.subjects(ServiceFact::VirtualServerRenamed { service: other, from: one });
+    desk.subjects(ServiceFact::VirtualServerUnconfigured { service: one });
+    assert_eq!(desk.subjects(lost(other)), ["Virtualserver [G]:0 - DOWN"]);
 }

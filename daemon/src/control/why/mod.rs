@@ -208,7 +208,7 @@ pub fn names_of(world: &World, history: &History, wanted: &str) -> Vec<String> {
     let wanted = Wanted::of(wanted);
     let all = subjects::all(world, history).into_iter();
     let mut names: Vec<String> =
-        all.filter(|found| wanted.is_one_of(&found.names)).flat_map(|found| found.names).collect();
+        all.filter(|found| wanted.is_one_of(&found.names)).flat_map(Found::names_in_events).collect();
     if names.is_empty() {
         names = wanted.forms().to_vec();
     }
@@ -230,7 +230,7 @@ fn explain(world: &World, history: &History, found: Found<'_>) -> Why {
     }
     let lately = match found.kind {
         Kind::Event => Vec::new(),
-        _ => stories::since(history, &found.names, found.changed, &chain, &followed),
+        _ => stories::since(history, &found, &chain, &followed),
     };
     let since = found.changed.map(|change| change.at);
     let (priority, notes) = (found.thing.priority(world), found.thing.notes(world));

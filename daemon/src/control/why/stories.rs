@@ -4,11 +4,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use keepwatch_bus::world::Change;
 use keepwatch_bus::{Event, EventId, History};
 use serde::{Deserialize, Serialize};
 
 use super::spelling::Wanted;
+use super::subjects::Found;
 
 /// So many stories are told.
 const STORIES: usize = 5;
@@ -55,21 +55,20 @@ pub(super) fn gather<'e>(
     stories
 }
 
-/// What else happened to whoever has one of these names, since a change: what neither led to it nor followed from it.
+/// What else happened to a thing since its last change: what neither led to that nor followed from it.
 pub(super) fn since(
     history: &History,
-    names: &[String],
-    change: Option<Change>,
+    found: &Found<'_>,
     chain: &[Arc<Event>],
     followed: &[Arc<Event>],
 ) -> Vec<Story> {
     let told: HashSet<EventId> = chain.iter().chain(followed).map(|event| event.id).collect();
-    let begin = change.map_or(EventId(0), |change| change.event);
+    let begin = found.changed.map_or(EventId(0), |change| change.event);
     let newest_first = history.iter().rev().take_while(|event| event.id > begin);
     let mine = newest_first.filter(|event| {
         !told.contains(&event.id)
             && !event.fact.kind().ends_with("configured")
-            && event.mentions().iter().any(|name| names.contains(name))
+            && found.is_named_by(&event.mentions())
     });
     gather(history, mine, STORIES)
 }

@@ -1,13 +1,14 @@
 //! Everything that has a state, with the names by which people call it. In: the world and the history. Out: for each
 //! thing its kind, its names, its state, when that last changed, and how it came to be there.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 
 use keepwatch_bus::fact::{ConsumerFact, DaemonFact};
 use keepwatch_bus::subject::{Name, RealKey, ServiceKey};
 use keepwatch_bus::world::{Change, ConfigState, Group, Instance, Interface, Refusal, Tracker};
 use keepwatch_bus::{Event, Fact, History, World};
+use keepwatch_config::model::group_label;
 
 use super::spelling::Wanted;
 use super::{Kind, Reckoning, change_of, notes};
@@ -27,6 +28,8 @@ pub(super) struct Found<'a> {
     pub(super) changed: Option<Change>,
     /// How it came to be there, for one that has not changed.
     pub(super) began: Option<Change>,
+    /// Of what an event about it names, one of each of these; any of its names, if there are none.
+    about: Vec<Vec<String>>,
 }
 
 /// The thing itself.
@@ -74,7 +77,30 @@ impl Thing<'_> {
 impl<'a> Found<'a> {
     fn new(kind: Kind, names: Vec<String>, state: impl Into<String>, changed: Option<Change>) -> Self {
         let name = names.first().cloned().unwrap_or_default();
-        Self { kind, name, names, state: state.into(), thing: Thing::Plain, changed, began: None }
+        Self {
+            kind,
+            name,
+            names,
+            state: state.into(),
+            thing: Thing::Plain,
+            changed,
+            began: None,
+            about: Vec::new(),
+        }
+    }
+
+    /// Whether an event that names these is about it.
+    pub(super) fn is_named_by(&self, mentions: &BTreeSet<String>) -> bool {
+        let any = |names: &Vec<String>| names.iter().any(|name| mentions.contains(name));
+        match self.about.as_slice() {
+            [] => any(&self.names),
+            all => all.iter().all(any),
+        }
+    }
+
+    /// The names by which its events are found.
+    pub(super) fn names_in_events(self) -> Vec<String> {
+        self.about.into_iter().next().unwrap_or(self.names)
     }
 
     fn is(self, thing: Thing<'a>) -> Self {
@@ -176,13 +202,22 @@ fn trackers<'a>(world: &'a World, all: &mut Vec<Found<'a>>) {
 }
 
 fn services(world: &World, all: &mut Vec<Found<'_>>) {
+    let mut groups = HashSet::new();
     for s in world.services.values() {
         let quorum = if s.quorum { "has its quorum" } else { "lost its quorum" };
         let sorry = if s.sorry { ", the sorry server serves" } else { "" };
         let refused = in_words(s.refused.as_deref());
         let state = format!("{quorum} ({}){sorry}{refused}", s.reals_in_words());
         let changed = latest(s.changed, s.refused.as_deref());
-        all.push(Found::new(Kind::VirtualServer, service_names(&s.key), state, changed));
+        let mut names = service_names(&s.key);
+        let mut about = names.clone();
+        // The first entry stands for its group.
+        if let Some(group) = s.settings.group().filter(|group| groups.insert((*group).clone())) {
+            about.push(group_label(group));
+            names.extend([group_label(group), format!("[{group}]"), group.to_string()]);
+        }
+        let found = Found::new(Kind::VirtualServer, names, state, changed);
+        all.push(Found { about: vec![about], ..found });
     }
     for s in world.services.values() {
         all.extend(s.reals.values().map(|r| {
@@ -195,8 +230,11 @@ fn services(world: &World, all: &mut Vec<Found<'_>>) {
             let name = format!("{} of VS {}", key.label(), s.key);
             let mut names = address_names(r.address.ip(), r.address.port());
             names.extend([key.label(), name.clone()]);
+            // Others are at the same address, or serve others by the same port.
+            let own = vec![r.address.to_string(), key.label(), name.clone()];
+            let about = vec![own, vec![s.key.to_string(), s.settings.label(&s.key), name.clone()]];
             let found = Found::new(Kind::RealServer, names, state, latest(r.changed, refused));
-            Found { name, ..found }
+            Found { name, about, ..found }
         }));
     }
 }

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use keepwatch_bus::fact::{ConsumerFact, LinkDownReason, LinkFact, SplitSign, VrrpFact};
-use keepwatch_bus::subject::{ServiceKey, VrrpState};
-use keepwatch_bus::{Counters, EventId, Fact};
+use keepwatch_bus::fact::{
+    ConsumerFact, Failure, FailureReason, LinkDownReason, LinkFact, ServiceFact, SplitSign, VrrpFact,
+};
+use keepwatch_bus::subject::{CheckerKey, RealKey, ServiceKey, VrrpState};
+use keepwatch_bus::{Configured, Counters, EventId, Fact};
 use keepwatch_config::{Options, load_text};
 use keepwatch_vrrp::Definitions;
 
@@ -239,4 +241,52 @@ fn what_else_happened_is_told_beside_the_last_change() {
     let lately = house.ask("VI_2").unwrap().remove(0).lately;
     assert_eq!((lately.len(), lately[0].times), (1, 2));
     assert_eq!(lately[0].chain[0].id, last);
+}
+
+#[test]
+fn a_real_server_has_its_own_events_only_and_a_group_is_found_by_its_name() {
+    let service = |n: u8| ServiceKey::Address {
+        address: [10, 9, 0, n].into(),
+        port: 80,
+        protocol: keepwatch_bus::subject::Protocol::Tcp,
+    };
+    let text = "virtual_server_group G {\n 10.9.0.100-101 80\n}\nvirtual_server group G {\n protocol TCP\n\
+        real_server 10.9.0.2 8000 {\n TCP_CHECK {\n }\n }\n real_server 10.9.0.2 8001 {\n TCP_CHECK {\n }\n }\n}\n";
+    let config = load_text(Path::new("t.conf"), text.into(), &Options::default()).config.unwrap();
+    let server = &config.virtual_servers[0];
+    let mut story = Told { world: World::default(), history: History::new(100), next: 1 };
+    let real = |n, port| RealKey { service: service(n), real: ([10, 9, 0, 2], port).into() };
+    for n in [100, 101] {
+        let settings = Configured::new(1, server.alone());
+        story.tell(None, ServiceFact::VirtualServerConfigured { service: service(n), settings });
+        for one in &server.real_servers {
+            let settings = Configured::new(1, one.clone());
+            let real = real(n, one.address.port());
+            story.tell(
+                None,
+                ServiceFact::RealServerConfigured { real, starts_up: true, checked: true, settings },
+            );
+        }
+    }
+    let failed = |port| ServiceFact::CheckFailed {
+        checker: CheckerKey::new(real(100, port), "TCP_CHECK", 0),
+        failure: Failure::new(FailureReason::Refused, "connection refused"),
+        attempt: 1,
+        attempts: 2,
+        log_always: false,
+        took: std::time::Duration::ZERO,
+    };
+    story.tell(None, failed(8001));
+    let mine = story.tell(None, failed(8000));
+    story.tell(None, failed(8001));
+    let found = story.ask("10.9.0.2:8000").unwrap();
+    let lately: Vec<_> = found.iter().map(|why| why.lately.len()).collect();
+    assert_eq!((lately, found[0].lately[0].times), (vec![1, 0], 1), "one entry is looked at for all");
+    assert_eq!(ids(&found[0].lately[0].chain), [mine.0]);
+    let names = names_of(&story.world, &story.history, "10.9.0.2:8000");
+    assert!(!names.contains(&"10.9.0.2".to_owned()), "{names:?}");
+    for name in ["G", "[G]", "[G]:0"] {
+        let found = story.ask(name).unwrap();
+        assert_eq!((found.len(), found[0].kind), (1, Kind::VirtualServer), "{name}");
+    }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use keepwatch_bus::World;
 use keepwatch_bus::subject::{ServiceKey, TrackedKey, VrrpState};
 use keepwatch_bus::world::{Group, Instance, RealServer, RealState, Service, Standing};
-use keepwatch_config::model::Level;
+use keepwatch_config::model::{Level, Name, group_label};
 use serde_json::{Value, json};
 
 /// Everything, or what is called by a name as people write it: an instance, group, interface, address, server, script.
@@ -66,7 +66,10 @@ impl Only {
     }
 
     fn service_itself(&self, service: &Service) -> bool {
+        let of_group =
+            |group: &Name| self.is_any(&[group.to_string(), format!("[{group}]"), group_label(group)]);
         self.is(&service.key.to_string())
+            || service.settings.group().is_some_and(of_group)
             || match service.key {
                 ServiceKey::Address { address, port, .. } => self.is_at(SocketAddr::new(address, port)),
                 ServiceKey::Fwmark { fwmark, .. } => self.is(&format!("fwmark {fwmark}")),

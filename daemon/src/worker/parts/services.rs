@@ -1,7 +1,7 @@
 //! The side of the virtual servers: the IPVS engine, the checkers that it listens to, and the virtual router that its
 //! connection synchronisation follows. In: configurations, health, changes of state. Out: a table that follows them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use keepwatch_bus::beat::{self, Beat};
@@ -11,7 +11,7 @@ use keepwatch_bus::subject::{Name, RealKey, ServiceKey, VrrpState};
 use keepwatch_bus::{Bus, Counters, EventId, Reader};
 use keepwatch_check::{Checkers, HealthChanges};
 use keepwatch_config::Config;
-use keepwatch_config::model::LvsFlushOnStop;
+use keepwatch_config::model::{LvsFlushOnStop, VirtualServerKey};
 use keepwatch_ipvs::{Access, Desired, Engine, EngineSettings, Farewell, SyncRole};
 use keepwatch_vrrp::Notice;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -38,6 +38,8 @@ pub(in crate::worker) struct Services {
     followed: Followed,
     /// Of virtual servers with several entries in the table, each but the first, which checkers know the server by.
     firsts: BTreeMap<ServiceKey, ServiceKey>,
+    /// The entries of groups, which a reload should know them by.
+    groups: HashMap<VirtualServerKey, Vec<ServiceKey>>,
     /// The virtual router that connection synchronisation follows.
     follows: watch::Sender<Option<Name>>,
     /// Virtual servers whose checkers rest while their address is elsewhere.
@@ -97,6 +99,7 @@ impl Services {
             checkers,
             followed,
             firsts,
+            groups: HashMap::new(),
             follows,
             suspendable,
             flush_on_stop,
@@ -116,15 +119,21 @@ impl Services {
         // First who may be in the table, then their checkers: what a check finds is about a real server that is known.
         let definitions = keepwatch_check::definitions(config, counters, self.umask);
         let (checkers, followers) = (self.checkers.clone(), keepwatch_check::followers(config));
-        let told = move || checkers.apply(definitions, followers, Some(cause));
+        let told = move |renamed| checkers.apply(definitions, followers, &renamed, Some(cause));
         self.engine.apply(Desired::from_config(config, counters, &self.followed.levels()), Some(cause), told);
         self.suspendable.send_replace(present::watched(config));
+        self.groups = config.group_entries();
         self.firsts.clear();
         for (_, entries) in config.services() {
             if let Some((first, others)) = entries.split_first() {
                 self.firsts.extend(others.iter().map(|other| (*other, *first)));
             }
         }
+    }
+
+    /// The entries of groups, as [`Config::keep_leads`] wants them.
+    pub(in crate::worker) fn groups(&self) -> &HashMap<VirtualServerKey, Vec<ServiceKey>> {
+        &self.groups
     }
 
     /// Gives a real server another weight.
