@@ -298,6 +298,7 @@ mod tests {
             address: text.parse().unwrap(),
             prefix: 24,
             peer: None,
+            secondary: false,
             tentative: false,
             duplicate: false,
             protocol: 0,

@@ -26,6 +26,7 @@ use keepwatch_net::address::AddressOperation;
 use keepwatch_net::link::LinkIndex;
 use keepwatch_net::memory;
 use keepwatch_net::netlink::{AddressSocket, Neighbours};
+use keepwatch_net::promotion::Promotion;
 use keepwatch_net::socket::Announcer;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
@@ -60,6 +61,8 @@ const EXPECTED_WITHIN: Duration = Duration::from_micros(300);
 pub(super) enum Job {
     /// Add or remove addresses; beside each of them the interface that it belongs on, if there is such a one.
     Change(AddressOperation, Change, Vec<Option<LinkIndex>>),
+    /// Until what is asked next is done, addresses of these interfaces that others would take along take their place.
+    Shield(Vec<Name>),
     /// Announce addresses, once all that was asked before is done.
     Announce(Announce, Vec<(LinkIndex, Frame)>, Arc<VrrpCounters>),
     /// Put routes and rules where they should be, once all that was asked before is done, or take them away.
@@ -124,6 +127,8 @@ struct Worker {
     sysctls: Sysctls,
     /// Interfaces whose next address takes the place of one that is taken off.
     promoting: HashSet<Name>,
+    /// The same until so many requests are answered.
+    shield: (u64, Promotion),
     neighbours: Neighbours,
     kept: Kept,
     /// Until when a takeover may come, and this thread stays awake for it.
@@ -170,6 +175,7 @@ pub(super) fn start(
         garp_groups: Arc::from([]),
         sysctls: Sysctls::default(),
         promoting: HashSet::new(),
+        shield: (0, Promotion::default()),
         neighbours: Neighbours::open()?,
         kept: Kept::new(),
         expecting: None,
@@ -226,6 +232,7 @@ impl Worker {
             socket.work(PER_WRITE, |answer| answers.push(answer));
         }
         self.answered += answers.len() as u64;
+        self.lower_shield();
         answers.retain(|answer| self.remember(answer));
         let due = self.announce();
         answers.into_iter().for_each(|answer| publish(&self.bus, answer));
@@ -292,6 +299,12 @@ impl Worker {
     fn take(&mut self, job: Job) {
         match job {
             Job::Expect(at) => self.expecting = Some(at + EXPECTED_WITHIN),
+            Job::Shield(_) if self.shadow => {}
+            Job::Shield(interfaces) => {
+                interfaces.iter().for_each(|interface| self.shield.1.hold(interface));
+                // What it is for is the next job.
+                self.shield.0 = u64::MAX;
+            }
             Job::Change(operation, change, links) => {
                 if operation == AddressOperation::Remove {
                     let gone = |(_, frame): &(LinkIndex, Frame)| {
@@ -306,6 +319,7 @@ impl Worker {
                     self.promote(&change);
                 }
                 self.request(operation, &change, &links);
+                self.shield.0 = self.requested;
             }
             Job::Announce(announce, frames, counters) => {
                 self.waiting.push_back((self.requested, Waiting::Announce(announce, frames, counters)));

@@ -185,6 +185,14 @@ impl Worker {
         wanted.iter().for_each(|setting| self.sysctls.set(setting, "1"));
     }
 
+    /// Once what was taken off is off, settings are what they were; but for those that the configuration has otherwise.
+    pub(super) fn lower_shield(&mut self) {
+        let Self { shield: (until, held), answered, promoting, .. } = self;
+        if *until <= *answered && !held.is_empty() {
+            held.release(|interface| promoting.contains(interface));
+        }
+    }
+
     /// An interface may have come, or have been made again, since that was set.
     pub(super) fn promote(&mut self, change: &Change) {
         let names = change.addresses.iter().filter_map(|address| change.spec.interface_of(address));
