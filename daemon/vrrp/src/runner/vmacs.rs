@@ -314,6 +314,7 @@ impl Vmacs {
 
     /// Makes one interface, unless it is there. Nothing is done while there is none below: it will be told of.
     fn make(&mut self, plan: &VmacPlan, name: &Name, cause: Option<EventId>) -> Result<(), Errno> {
+        self.leave_other_base(plan, name, cause);
         let Some(base) = self.links.by_name(&plan.base) else { return Ok(()) };
         let (below, vrf) = (base.report.clone(), base.report.master.filter(|master| self.is_vrf(*master)));
         let there =
@@ -377,6 +378,20 @@ impl Vmacs {
         }
         self.hear();
         self.address(plan, name)
+    }
+
+    /// What this run made above an interface that has another name by now goes as soon as there is an interface of the name
+    /// that it was made for: that one may be in another network.
+    fn leave_other_base(&mut self, plan: &VmacPlan, name: &Name, cause: Option<EventId>) {
+        let Some(base) = self.links.by_name(&plan.base).map(|base| base.report.index) else { return };
+        let Some(link) = self.links.by_name(name).filter(|_| self.is_settled(name)) else { return };
+        let made = Some(link.report.index.0);
+        let Some(other) = below(link).filter(|other| *other != base) else { return };
+        if let Some(renamed) = self.links.get(other) {
+            self.sysctls.follow(&plan.base, &renamed.report.name);
+        }
+        self.remove(name, Left { made, notifies: plan.notifies() }, cause);
+        self.hear();
     }
 
     fn told_made(&mut self, plan: &VmacPlan, name: &Name, adopted: bool, cause: Option<EventId>) {
