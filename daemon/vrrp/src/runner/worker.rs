@@ -7,6 +7,7 @@
 
 mod announce;
 mod around;
+mod left_over;
 mod requests;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -44,6 +45,7 @@ use super::sysctls::Sysctls;
 use super::vmacs::Vmacs;
 use super::{HEARTBEAT, RunnerSettings, priority};
 use announce::{Lane, push};
+use left_over::Wanted;
 use requests::{Place, Refusal, Token, publish};
 
 pub(super) use announce::Frame;
@@ -151,6 +153,10 @@ struct Worker {
     vmacs: Option<Box<Vmacs>>,
     /// What an earlier run left of them has been looked for.
     strays_swept: bool,
+    /// Interfaces of virtual routers that this run does not know, and of which it can't be known whether their maker lives.
+    strange: Vec<Name>,
+    /// What else may have been left has been looked for.
+    left_over_told: bool,
     lifts: Lifts,
     shadow: bool,
     beat: Beat,
@@ -189,6 +195,8 @@ pub(super) fn start(
         firewall_settings: keepwatch_model::Firewall::default(),
         vmacs: None,
         strays_swept: false,
+        strange: Vec::new(),
+        left_over_told: false,
         lifts: Lifts::default(),
         shadow: settings.shadow,
         beat: settings.addresses.clone(),
@@ -356,9 +364,14 @@ impl Worker {
                 self.fulfil(wish);
                 self.configure_firewall(&definitions);
                 self.configure(&definitions);
+                let begins = !self.shadow && !std::mem::replace(&mut self.left_over_told, true);
+                let wanted = begins.then(|| Wanted::by(&definitions));
                 self.reports.send(Report::Prepared(definitions, cause));
                 if let Some(strays) = strays {
                     self.sweep_strays(&strays, cause);
+                }
+                if let Some(wanted) = wanted {
+                    self.tell_left_over(&wanted, cause);
                 }
             }
             Job::Finish(release, done) => {

@@ -59,7 +59,7 @@ impl Worker {
         let _call = self.beat.begin("removes interfaces");
         if let Ok(mut vmacs) = Vmacs::open(self.bus.clone()) {
             self.strays_swept = true;
-            vmacs.sweep_strays(strays, cause);
+            self.strange = vmacs.sweep_strays(strays, cause);
         }
     }
 
@@ -79,7 +79,7 @@ impl Worker {
             let _call = self.beat.begin("makes interfaces");
             vmacs.prepare(definitions, cause);
             if first {
-                vmacs.sweep_strays(&vmacs::strays(definitions), cause);
+                self.strange = vmacs.sweep_strays(&vmacs::strays(definitions), cause);
             }
         }
         self.move_reports(cause);
