@@ -6,6 +6,8 @@ use anyhow::{Result, ensure};
 use integration::{Host, Instance, Lab, capture, conf::VIP, keepwatchd::Keepwatchd, process::Process, wait};
 use nix::sys::signal::Signal;
 
+#[path = "vrrp_addresses/first.rs"]
+mod first;
 #[path = "vrrp_addresses/life.rs"]
 mod life;
 

@@ -47,6 +47,43 @@ fn an_interface_that_comes_late_ends_the_fault() -> Result<()> {
 }
 
 #[test]
+fn an_interface_that_comes_without_an_address_is_said_to_have_none() -> Result<()> {
+    let lab = Lab::new("late-mute")?;
+    let lan = lab.bridge("lan")?;
+    let host = lab.host("a")?;
+    let config = format!("global_defs {{\n dynamic_interfaces\n}}\n{}", instance("VI_1", 51, 100, VIP, ""));
+    let daemon = start(&host, config)?;
+    daemon.wait_for_log("FAULT STATE")?;
+    daemon.wait_for_control()?;
+    host.plug("eth0", &lan)?;
+    for question in [["status", ""], ["why", "VI_1"]] {
+        let question: Vec<&str> = question.into_iter().filter(|word| !word.is_empty()).collect();
+        wait::until(&format!("{question:?} says what is missing"), wait::LONG, || {
+            daemon.answer(&question).is_ok_and(|answer| answer.contains("no address to send adverts from"))
+        })
+        .map_err(|error| anyhow::anyhow!("{error}: {:?}", daemon.answer(&question)))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn an_interface_that_is_gone_has_no_addresses() -> Result<()> {
+    let lab = Lab::new("gone")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let other = lab.bridge("other")?;
+    let host = &hosts[0];
+    host.plug("eth1", &other)?;
+    let daemon = start(host, instance("VI_1", 51, 100, &format!("{VIP}\n 10.80.9.9/24 dev eth1"), ""))?;
+    wait::until("both are there", wait::LONG, || host.has("eth0", VIP) && host.has("eth1", "10.80.9.9"))?;
+    daemon.wait_for_control()?;
+    let has = |address: &str| daemon.answer(&["status"]).is_ok_and(|status| status.contains(address));
+    wait::until("status has it", wait::LONG, || has("10.80.9.9"))?;
+    host.remove_interface("eth1")?;
+    wait::until("status has it no longer", wait::LONG, || !has("10.80.9.9/24"))
+        .map_err(|error| anyhow::anyhow!("{error}: {:?}", daemon.answer(&["status"])))
+}
+
+#[test]
 fn an_interface_that_goes_for_a_moment_counts_as_up_where_delays_say_so() -> Result<()> {
     let lab = Lab::new("delays")?;
     let (lan, hosts) = lab.routers(1)?;

@@ -174,6 +174,12 @@ impl LinkFact {
                     .entry(interface.clone())
                     .or_insert_with(|| Interface::new(interface.clone(), change));
                 (known.up, known.down_reason, known.changed) = (false, Some(*reason), change);
+                if *reason == LinkDownReason::Missing {
+                    // It took its addresses along; whoever put them there finds nothing to take off.
+                    for instance in w.instances.values_mut() {
+                        instance.addresses.retain(|address| address.interface != *interface);
+                    }
+                }
             }
             Self::LinkAddressed { interface, index, hardware, inet, inet6 } => {
                 let known = w
@@ -259,7 +265,39 @@ fn mac(octets: &[u8; 6]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample;
+    use crate::fact::VrrpFact;
+    use crate::subject::VirtualAddress;
+    use crate::{Configured, sample};
+
+    #[test]
+    fn an_interface_that_is_gone_took_its_addresses_along() {
+        let instance = Name::from("VI_1");
+        let at = |interface: &str| VirtualAddress {
+            interface: interface.into(),
+            address: IpAddr::from([10, 0, 0, 9]),
+            prefix: 24,
+        };
+        let settings = Configured::new(1, sample::instance());
+        let configured = VrrpFact::InstanceConfigured { instance: instance.clone(), settings };
+        let added = |interface: &str| VrrpFact::AddressAdded {
+            instance: instance.clone(),
+            address: at(interface),
+            adopted: false,
+        };
+        let facts = [configured, added("eth0"), added("eth1")];
+        let mut world = World::default();
+        for (id, fact) in (1..).zip(facts) {
+            world.apply(&sample::event(id, None, fact));
+        }
+        let there = |world: &World| {
+            world.instances.get(&instance).map(|known| known.addresses.clone()).unwrap_or_default()
+        };
+        let down = |reason| LinkFact::LinkDown { interface: "eth1".into(), reason };
+        world.apply(&sample::event(4, None, down(LinkDownReason::AdminDown)));
+        assert_eq!(there(&world), [at("eth0"), at("eth1")]);
+        world.apply(&sample::event(5, None, down(LinkDownReason::Missing)));
+        assert_eq!(there(&world), [at("eth0")]);
+    }
 
     #[test]
     fn an_interface_that_nothing_uses_any_more_is_no_trouble() {

@@ -56,6 +56,12 @@ pub enum RoutingFact {
         /// What the kernel said.
         error: String,
     },
+    /// There is something that a program left behind which was killed, and that this one does not want. Published once, at
+    /// the start, if there is any.
+    LeftOver {
+        /// Each, as the arguments of `ip` have it: `address 10.0.0.5/24 dev eth0`.
+        what: Vec<String>,
+    },
 }
 
 /// An entry of one of the kernel's tables, as the configuration has it.
@@ -117,6 +123,7 @@ impl RoutingFact {
                 w.routing.shift_remove(&(instance.clone(), entry.to_string()));
                 return;
             }
+            Self::LeftOver { .. } => return,
         };
         let key = (instance.clone(), entry.to_string());
         let restored = w.routing.get(&key).map_or(0, |known| known.restored) + again;
@@ -146,6 +153,14 @@ impl RoutingFact {
                     Short(*after)
                 ),
             ),
+            Self::LeftOver { what } => {
+                const NAMED: usize = 8;
+                let named = what.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+                let more = what.len().saturating_sub(NAMED);
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                let said = "Left behind, it seems, by a program that was killed; it stays, since whose it is can't be known";
+                (Level::Warning, write!(out, "{said}: {named}{more}"))
+            }
             Self::RoutingFailed { instance, entry, adding, error } => {
                 let verb = if *adding { "add" } else { "remove" };
                 (Level::Error, write!(out, "{}can't {verb} {entry}: {error}", Owner(instance)))

@@ -116,8 +116,10 @@ fn host() -> Host {
         is_own,
     };
     Host {
-        interfaces: vec!["lo".into(), "eth0".into()],
+        interfaces: ["lo", "eth0", "lvm", "lip", "eth1"].map(String::from).into(),
         addresses: vec![address("10.0.0.7", true), address("fd00::7", true), address("10.0.0.1", false)],
+        vmacs: vec!["lvm".into()],
+        ipvlans: vec!["lip".into()],
     }
 }
 
@@ -152,6 +154,22 @@ fn addresses_that_do_not_fit_the_host_are_said() {
 }
 
 #[test]
+fn an_interface_of_a_virtual_router_takes_no_name_that_is_taken() {
+    for (line, taken) in [
+        ("use_vmac eth1", true),
+        ("use_vmac lip", true),
+        ("use_ipvlan lvm 10.0.0.8", true),
+        ("use_vmac lvm", false),
+        ("use_ipvlan lip 10.0.0.8", false),
+        ("use_vmac new", false),
+        ("use_vmac", false),
+    ] {
+        let expected = if taken { (vec![("interface-taken", 4)], 5) } else { (vec![], 0) };
+        assert_eq!(on_host(&instance("A", 1, line, "10.0.0.9")), expected, "{line}");
+    }
+}
+
+#[test]
 fn of_a_host_whose_addresses_are_not_known_nothing_is_said() {
     let loaded = read(&instance("A", 1, "mcast_src_ip 10.0.0.6", "10.0.0.7"));
     let host = Host { addresses: Vec::new(), ..host() };
@@ -162,8 +180,11 @@ fn of_a_host_whose_addresses_are_not_known_nothing_is_said() {
 fn an_interface_of_the_instance_is_not_what_it_was_meant_to_track() {
     let text = |tracked: &str| instance("A", 1, &format!("track_interface {{\n{tracked}\n}}"), "10.0.0.9");
     let shown = |tracked: &str| check_host(&read(&text(tracked)), &host()).render_text(false);
-    let shown_one = shown("eth1");
-    assert!(!shown_one.contains("did you mean") && shown_one.contains("there are lo, eth0"), "{shown_one}");
+    let shown_one = shown("eth7");
+    assert!(
+        !shown_one.contains("did you mean") && shown_one.contains("there are lo, eth0, lvm, lip, eth1"),
+        "{shown_one}"
+    );
     let own = read(&instance("A", 1, "", "10.0.0.9").replace("eth0", "eht0"));
     assert!(check_host(&own, &host()).render_text(false).contains("did you mean `eth0`?"));
 }

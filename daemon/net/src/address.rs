@@ -81,6 +81,8 @@ pub struct PresentAddress {
     pub prefix: u8,
     /// The other end of a point-to-point link.
     pub peer: Option<IpAddr>,
+    /// IPv4: another of its network was there before it, and would take it along (`IFA_F_SECONDARY`).
+    pub secondary: bool,
     /// IPv6: duplicate address detection has not finished, or failed.
     pub tentative: bool,
     /// IPv6: it failed: another host on the link has the address.

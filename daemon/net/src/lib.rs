@@ -22,6 +22,7 @@ pub mod memory;
 pub mod namespace;
 pub mod netlink;
 pub mod process_events;
+pub mod promotion;
 pub mod sched;
 pub mod socket;
 pub mod sysctl;

@@ -40,6 +40,9 @@ pub struct LinkReport {
     pub kind: LinkKind,
 }
 
+/// The mode of a macvlan that no other one above the same interface may talk to (`MACVLAN_MODE_PRIVATE`).
+pub const MACVLAN_MODE_PRIVATE: u32 = 1;
+
 /// What kind of interface one is (`IFLA_INFO_KIND`), with what matters of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LinkKind {
@@ -295,6 +298,7 @@ mod tests {
             address: text.parse().unwrap(),
             prefix: 24,
             peer: None,
+            secondary: false,
             tentative: false,
             duplicate: false,
             protocol: 0,

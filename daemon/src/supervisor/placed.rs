@@ -11,6 +11,7 @@ use keepwatch_bus::subject::{Name, VirtualAddress};
 use keepwatch_net::address::{AddressOperation, AddressSpec, PROTOCOL_KEEPALIVED, PresentAddress};
 use keepwatch_net::link::{Link, LinkKind, LinkTable};
 use keepwatch_net::netlink::{AddressSocket, Monitor};
+use keepwatch_net::promotion::{Promotion, would_take_along};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::network::Network;
@@ -121,10 +122,12 @@ impl Placed {
         let told = monitor.dump(|notification| table.apply(notification, |_| {}));
         told.map_err(|error| error.to_string())?;
         let mut socket = AddressSocket::open().map_err(|error| error.to_string())?;
+        let mut going = Vec::new();
         let mut remove = |at: &VirtualAddress, which: Which, link: &Link| {
             let fits = |present: &&PresentAddress| present.address == at.address && which.has(present);
             for present in link.addresses.iter().filter(fits) {
                 socket.request(AddressOperation::Remove, present.link, as_it_is(present), ());
+                going.push(present.clone());
             }
         };
         for at in self.addresses.values() {
@@ -139,6 +142,10 @@ impl Placed {
                     || matches!(link.report.kind, LinkKind::Macvlan { .. } | LinkKind::Ipvlan { .. })
             });
             there.for_each(|link| remove(at, Which::Marked, link));
+        }
+        let mut shield = Promotion::default();
+        for link in table.iter().filter(|link| would_take_along(link, |address| going.contains(address))) {
+            shield.hold(&link.report.name);
         }
         let mut taken = TakenOff::default();
         let until = Instant::now() + WITHIN;
@@ -205,6 +212,7 @@ mod tests {
             address: IpAddr::from([10, 0, 0, 9]),
             prefix: 24,
             peer: None,
+            secondary: false,
             tentative: false,
             duplicate: false,
             protocol,

@@ -13,7 +13,7 @@ use keepwatch_config::model::{Checker, CheckerKind, Global, Rare, Url};
 use keepwatch_config::source::SourceMap;
 use keepwatch_config::{Config, Diagnostic, Diagnostics, Host, HostAddress, Loaded, Options, Severity};
 use keepwatch_net::address::{PROTOCOL_KEEPALIVED, kernel_keeps_marks};
-use keepwatch_net::link::{LinkIndex, Notification};
+use keepwatch_net::link::{LinkIndex, LinkKind, MACVLAN_MODE_PRIVATE, Notification};
 use keepwatch_net::netlink::Monitor;
 
 use super::settings::Settings;
@@ -153,8 +153,14 @@ pub fn misfits(loaded: &Loaded) -> Diagnostics {
 /// The interfaces and addresses that the kernel knows.
 fn this_host() -> Result<Host, keepwatch_net::Error> {
     let (mut names, mut present) = (HashMap::new(), Vec::new());
+    let (mut vmacs, mut ipvlans) = (Vec::new(), Vec::new());
     Monitor::open()?.dump(|notification| match notification {
         Notification::Link(link) => {
+            match link.kind {
+                LinkKind::Macvlan { mode: MACVLAN_MODE_PRIVATE, .. } => vmacs.push(link.name.to_string()),
+                LinkKind::Ipvlan { .. } => ipvlans.push(link.name.to_string()),
+                LinkKind::Macvlan { .. } | LinkKind::Vrf { .. } | LinkKind::Other => {}
+            }
             names.insert(link.index, link.name);
         }
         Notification::Address(address) => present.push(address),
@@ -173,7 +179,8 @@ fn this_host() -> Result<Host, keepwatch_net::Error> {
     let mut interfaces: Vec<(LinkIndex, String)> =
         names.into_iter().map(|(index, name)| (index, name.to_string())).collect();
     interfaces.sort();
-    Ok(Host { interfaces: interfaces.into_iter().map(|(_, name)| name).collect(), addresses })
+    let interfaces = interfaces.into_iter().map(|(_, name)| name).collect();
+    Ok(Host { interfaces, vmacs, ipvlans, addresses })
 }
 
 /// The configuration to start with: as keepalived, one with mistakes runs without what is wrong; unlike keepalived, an
@@ -241,10 +248,15 @@ pub fn at_reload(settings: &Settings, global: &Global) -> Result<Accepted, Box<D
     let Loaded { config, diagnostics, files, .. } = loaded;
     // What writes files for keepalived may write lines in them, each time, that keepalived leaves out.
     let tolerated = settings.cli.as_keepalived && diagnostics.cost_their_own_lines_only();
-    if let Some(config) = config.filter(|_| tolerated || !diagnostics.has_errors()) {
+    // What does not fit this host is said; with this the virtual router would have another interface than is written.
+    let taken =
+        misfits.iter().find(|said| said.code == "interface-taken").filter(|_| !settings.cli.as_keepalived);
+    if let Some(config) = config.filter(|_| taken.is_none() && (tolerated || !diagnostics.has_errors())) {
         return Ok(Accepted { config, files, diagnostics, misfits, texts, is_kept: false });
     }
-    let worst = diagnostics.iter().find(|d| d.severity == Severity::Error).or(diagnostics.iter().next());
+    let worst = taken.filter(|_| !diagnostics.has_errors());
+    let worst =
+        worst.or(diagnostics.iter().find(|d| d.severity == Severity::Error)).or(diagnostics.iter().next());
     let first = worst.map_or_else(String::new, |d| match place(&diagnostics, d) {
         place if place.is_empty() => d.message.clone(),
         place => format!("{place}: {}", d.message),

@@ -88,6 +88,8 @@ fn an_address_of_the_host_is_no_virtual_one() -> Result<()> {
     let mut killed = Keepwatchd::on(&host).config(left).flag("--vrrp").start()?;
     wait::until("the address is set", wait::LONG, || host.has("eth0", "10.99.0.1"))?;
     killed.process_mut().kill();
+    host.run("ip", &["link", "add", "far0", "type", "veth", "peer", "name", "far1"])?;
+    host.run("ip", &["link", "add", "near0", "link", "eth0", "type", "macvlan", "mode", "private"])?;
     let unicast = |source: &str, peer: &str| {
         let peer = format!("unicast_peer {{\n {peer}\n }}");
         Instance::new("VI_1").line(&format!("unicast_src_ip {source}")).line(&peer)
@@ -95,6 +97,8 @@ fn an_address_of_the_host_is_no_virtual_one() -> Result<()> {
     for (instance, exit, says) in [
         (Instance::new("VI_1").vip(&own), 5, "error[own-address]"),
         (Instance::new("VI_1").vip(&own).priority(255), 0, ""),
+        (Instance::new("VI_1").line("use_vmac far0"), 5, "error[interface-taken]"),
+        (Instance::new("VI_1").line("use_vmac near0"), 0, ""),
         // What VRRP put there, this daemon or one before it, is nobody's own.
         (Instance::new("VI_1").vip("10.99.0.1/24"), 0, ""),
         (unicast(&address, "10.99.7.7"), 0, ""),

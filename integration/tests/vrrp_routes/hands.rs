@@ -271,3 +271,45 @@ fn beside_a_route_of_somebody_else_ours_is_where_keepalived_s_is() -> Result<()>
     }
     Ok(())
 }
+
+/// Nothing says whose it is, so nothing is taken away, and it is said once; not where another daemon runs, whose it is.
+#[test]
+fn what_a_killed_run_left_and_the_next_does_not_want_is_told() -> Result<()> {
+    const SAID: &str = "Left behind, it seems, by a program that was killed";
+    let lab = Lab::new("left-told")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    let all = format!("{STATICS}{}", instance(BOTH));
+    let mut killed = start(host, &all)?;
+    wait::until("all is there", wait::LONG, || {
+        entries().iter().all(|entry| has(host, entry)) && host.has("eth0", VIP)
+    })?;
+    killed.process_mut().kill();
+    let mut again = start(host, &all)?;
+    again.wait_for_log("Entering MASTER STATE")?;
+    ensure!(!again.process().log().contains(SAID), "it is wanted: {}", again.process().log());
+    again.process_mut().kill();
+    let other = Instance::new("VI_9").vrid(59).vip("10.78.9.7").interval("0.1").line("version 3");
+    let mut next = start(host, &other.to_string())?;
+    next.wait_for_log(SAID)?;
+    let log = next.process().log();
+    let said: Vec<&str> = log.lines().filter(|line| line.contains(SAID)).collect();
+    for what in [
+        &*format!("address {VIP}/32 dev eth0"),
+        "address 10.79.0.1/24 dev eth0",
+        " route 10.20.0.0/16 table 77",
+        " -6 route fd20::/64 table 77",
+        " route 10.50.0.0/16 table 88",
+        " rule 300",
+    ] {
+        ensure!(said.len() == 1 && said[0].contains(what), "{what}: {said:?}");
+    }
+    // Another daemon beside that one does not know whose it is.
+    let third = Instance::new("VI_8").vrid(58).vip("10.78.9.6").interval("0.1").line("version 3");
+    let beside = start(host, &third.to_string())?;
+    wait::until("it serves", wait::LONG, || host.has("eth0", "10.78.9.6"))?;
+    ensure!(!beside.process().log().contains(SAID), "{}", beside.process().log());
+    next.process_mut().stop(wait::LONG)?;
+    ensure!(host.has("eth0", VIP) && has(host, "10.50.0.0/16"), "it was taken away");
+    Ok(())
+}

@@ -103,3 +103,71 @@ fn settings_are_as_before_also_after_a_run_that_was_killed() -> Result<()> {
     daemon.process_mut().stop(wait::LONG)?;
     Ok(())
 }
+
+/// The interface below gets another name, and another network comes under the old one: adverts leave there, and so must the
+/// address be there.
+#[test]
+fn one_whose_base_was_renamed_is_made_anew_on_the_interface_that_has_its_name_now() -> Result<()> {
+    const ARP: [&str; 2] = ["net.ipv4.conf.far0.arp_ignore", "net.ipv4.conf.eth0.arp_ignore"];
+    let lab = Lab::new("vmac-renamed")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let other = lab.bridge("other")?;
+    let host = &hosts[0];
+    let config = "global_defs {\n dynamic_interfaces allow_if_changes\n}\n".to_owned();
+    let mut daemon = start(host, &(config + &instance(100, "use_vmac")))?;
+    serves(host, &daemon, "at the start")?;
+    let number = index(host, "vrrp.51");
+    host.down("eth0")?;
+    host.run("ip", &["link", "set", "eth0", "name", "far0"])?;
+    host.up("far0")?;
+    in_fault(host, &daemon, "the base is called otherwise", 1)?;
+    host.plug("eth0", &other)?.address("eth0", "10.78.0.5/16")?;
+    serves(host, &daemon, "there is another base")?;
+    ensure!(link(host, "vrrp.51").contains("vrrp.51@eth0"), "{}", link(host, "vrrp.51"));
+    ensure!(index(host, "vrrp.51") != number, "it was not made anew");
+    ensure!(
+        sysctl(host, ARP[0]) == "0" && sysctl(host, ARP[1]) == "1",
+        "settings are on the wrong interface"
+    );
+    daemon.process_mut().stop(wait::LONG)?;
+    ensure!(macvlans(host)?.is_empty(), "left behind: {:?}", macvlans(host)?);
+    ensure!(ARP.iter().all(|name| sysctl(host, name) == "0"), "settings were left changed");
+    Ok(())
+}
+
+#[test]
+fn what_a_killed_run_left_goes_with_its_virtual_router_and_what_another_daemon_has_stays() -> Result<()> {
+    let lab = Lab::new("vmac-orphan")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    let all = || -> Vec<String> { SETTINGS.iter().map(|name| sysctl(host, name)).collect() };
+    let before = all();
+    let of = |name: &str, vrid: u8, vip: &str, more: &str| {
+        let instance = Instance::new(name).vrid(vrid).vip(vip).interval("0.1").line("version 3");
+        instance.line(more).to_string()
+    };
+    let next = of("VI_3", 53, "10.78.9.3/32", "");
+    let mut killed = start(host, &instance(100, "use_vmac"))?;
+    wait::until("its address is there", wait::LONG, || host.has("vrrp.51", VIP))?;
+    killed.process_mut().kill();
+    ensure!(macvlans(host)? == ["vrrp.51"], "{:?}", macvlans(host)?);
+    let mut daemon = start(host, &next)?;
+    wait::until("it is gone", wait::LONG, || macvlans(host).is_ok_and(|all| all.is_empty()))
+        .map_err(|error| anyhow::anyhow!("{error}: {}", daemon.process().log()))?;
+    wait::until("settings are as before", wait::LONG, || all() == before)?;
+    daemon.process_mut().stop(wait::LONG)?;
+    // One whose maker runs, and one that says nothing of its maker.
+    let _another = start(host, &of("VI_2", 52, "10.78.9.2/32", "use_vmac"))?;
+    wait::until("the other is there", wait::LONG, || host.has("vrrp.52", "10.78.9.2"))?;
+    let hand = ["link", "add", "old0", "link", "eth0", "type", "macvlan", "mode", "private"];
+    host.run("ip", &hand)?;
+    host.run("ip", &["link", "set", "old0", "alias", "keepwatch IPv4 VI_OLD"])?;
+    let mut daemon = start(host, &next)?;
+    wait::until("it serves", wait::LONG, || host.has("eth0", "10.78.9.3"))?;
+    daemon.process_mut().stop(wait::LONG)?;
+    let mut left = macvlans(host)?;
+    left.sort();
+    ensure!(left == ["old0", "vrrp.52"], "{left:?}");
+    ensure!(sysctl(host, "net.ipv4.conf.eth0.arp_ignore") == "1", "the other daemon needs that");
+    Ok(())
+}

@@ -3,9 +3,12 @@
 
 use std::collections::HashSet;
 
+use super::Host;
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::load::Loaded;
-use crate::model::{Config, DynamicInterfaces, Instance, InterfaceAddress, LinkTarget, Name, Route, Rule};
+use crate::model::{
+    Config, DynamicInterfaces, Instance, InterfaceAddress, LinkTarget, Name, Route, Rule, VmacKind,
+};
 use crate::places::{Place, find_word};
 use crate::source::Span;
 use crate::spelling::nearest;
@@ -29,6 +32,32 @@ pub(super) fn check(loaded: &Loaded, config: &Config, present: &[String], diagno
         // Said once, where it is first named.
         if known.insert(used.interface) {
             diagnostics.push(missing(&used, loaded, config, present));
+        }
+    }
+}
+
+/// Says which instances are to make an interface of a name that another one has: that is somebody else's, and the instance
+/// would have to make one of another name.
+pub(super) fn check_made(loaded: &Loaded, config: &Config, host: &Host, diagnostics: &mut Diagnostics) {
+    for instance in &config.instances {
+        let Some(vmac) = &instance.vmac else { continue };
+        let Some(name) = &vmac.interface else { continue };
+        let (keyword, alike, what) = match vmac.kind {
+            VmacKind::Macvlan { .. } => ("use_vmac", &host.vmacs, "macvlan in private mode"),
+            VmacKind::Ipvlan { .. } => ("use_ipvlan", &host.ipvlans, "ipvlan"),
+        };
+        let is_in = |list: &[String]| list.iter().any(|known| **known == **name);
+        if is_in(&host.interfaces) && !is_in(alike) {
+            let message = format!("`{keyword} {name}`: there is an interface `{name}`, and it is no {what}");
+            let place = Place::of_instance(loaded, instance);
+            diagnostics.push(
+                place
+                    .mark(Diagnostic::error("interface-taken", message), place.of_word(name), "the name is taken")
+                    .help(format!(
+                        "`{keyword}` names the interface that is made for the virtual router; the one below it is named by \
+                         `interface`"
+                    )),
+            );
         }
     }
 }

@@ -16,6 +16,10 @@ use crate::load::Loaded;
 pub struct Host {
     /// Names of its interfaces.
     pub interfaces: Vec<String>,
+    /// Those of them that an instance may have made by `use_vmac`: macvlans in private mode.
+    pub vmacs: Vec<String>,
+    /// Those that it may have made by `use_ipvlan`.
+    pub ipvlans: Vec<String>,
     /// The addresses on them; empty if it is not known which there are.
     pub addresses: Vec<HostAddress>,
 }
@@ -36,6 +40,7 @@ pub fn check_host(loaded: &Loaded, host: &Host) -> Diagnostics {
     let mut diagnostics = Diagnostics::default();
     if let Some(config) = &loaded.config {
         interfaces::check(loaded, config, &host.interfaces, &mut diagnostics);
+        interfaces::check_made(loaded, config, host, &mut diagnostics);
         addresses::check(loaded, config, &host.addresses, &mut diagnostics);
     }
     diagnostics.set_sources(loaded.diagnostics.shared_sources());

@@ -71,6 +71,11 @@ const EXAMPLES: &[Example] = &[
             .map(|diagnostic| diagnostic.code)
             .collect()
     }),
+    (
+        "interface-taken",
+        "`use_vmac eth1` on a host with an `eth1` that is no macvlan in private mode",
+        |_| on_host("use_vmac eth1", "10.0.0.7"),
+    ),
     ("own-address", "`virtual_ipaddress { 10.0.0.1 }` on a host with that address", |_| {
         on_host("", "10.0.0.1")
     }),
@@ -150,8 +155,9 @@ fn on_host(lines: &str, address: &str) -> Codes {
     let loaded = load_text(Path::new("page.conf"), super::around("in `vrrp_instance`", lines), &options());
     let address = address.parse().expect("an address");
     let host = Host {
-        interfaces: vec!["eth0".into()],
+        interfaces: vec!["eth0".into(), "eth1".into()],
         addresses: vec![HostAddress { address, interface: "eth0".into(), is_own: true }],
+        ..Host::default()
     };
     check_host(&loaded, &host).iter().map(|diagnostic| diagnostic.code).collect()
 }

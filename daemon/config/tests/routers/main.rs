@@ -9,6 +9,7 @@ mod instances;
 mod lines;
 #[path = "../reading/mod.rs"]
 mod reading;
+mod told;
 mod tracking;
 mod values;
 

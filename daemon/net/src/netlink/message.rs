@@ -248,6 +248,8 @@ fn address(payload: &[u8]) -> Result<Option<PresentAddress>> {
         address,
         prefix: header.prefix_len,
         peer: far.filter(|far| *far != address),
+        // Of an IPv6 address the same flag says that it is temporary.
+        secondary: address.is_ipv4() && flags.contains(AddressFlags::Secondary),
         tentative: flags.intersects(AddressFlags::Tentative | AddressFlags::Dadfailed),
         duplicate: flags.contains(AddressFlags::Dadfailed),
         protocol,
@@ -276,7 +278,7 @@ fn route(payload: &[u8]) -> Result<Route> {
     Ok(route)
 }
 
-fn ip(value: &[u8]) -> Option<IpAddr> {
+pub(super) fn ip(value: &[u8]) -> Option<IpAddr> {
     if let Ok(octets) = <[u8; 4]>::try_from(value) {
         return Some(Ipv4Addr::from(octets).into());
     }
@@ -381,6 +383,7 @@ mod tests {
             address: spec.address,
             prefix: 32,
             peer: None,
+            secondary: false,
             tentative: false,
             duplicate: false,
             protocol: PROTOCOL_KEEPALIVED,

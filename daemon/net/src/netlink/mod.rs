@@ -8,6 +8,7 @@
 mod addresses;
 mod attributes;
 mod filter;
+mod marked;
 mod message;
 mod monitor;
 mod neighbours;
@@ -28,6 +29,7 @@ pub use filter::{
     FilterBatch, FilterFamily, FilterField, FilterHook, FilterRule, FilterTable, FilterType, FilterVerdict,
     MarkedPackets, filter_tables, mark_packets, marks_packets,
 };
+pub use marked::Marked;
 pub use monitor::Monitor;
 pub use neighbours::{Neighbour, Neighbours};
 pub use requests::Requests;

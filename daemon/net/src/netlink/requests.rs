@@ -86,6 +86,11 @@ impl Requests {
         self.carry_out_and_hear(|_, _| {})
     }
 
+    /// Lists have what fits their request, and nothing else, where the kernel can do that.
+    pub(super) fn filter_lists(&mut self) {
+        let _ = self.socket.set_netlink_get_strict_chk(true);
+    }
+
     /// Asks for a list of things; `each` gets the type and the body of every message that tells of one.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use keepwatch_bus::EventId;
 use keepwatch_bus::fact::VrrpFact;
-use keepwatch_bus::subject::Family;
+use keepwatch_bus::subject::{Family, VrrpState};
 use keepwatch_model::{InterfaceAddress, Level};
 
 use super::Node;
@@ -141,8 +141,10 @@ impl Node {
             entry.state = state;
             let (concerned, tracked) = (entry.routers.clone(), entry.tracked);
             for id in concerned {
+                let was_down = node.router(id).is_some_and(|router| router.faults.link);
                 node.look_at_links(cx, id);
-                node.reconsider(cx, id);
+                let told = node.still_without_source(cx, id, was_down);
+                node.reconsider(&mut cx.because(told.or(cause)), id);
             }
             if let Some(id) = tracked {
                 let followers = node.followed.set(id, state.into(), cause);
@@ -241,6 +243,18 @@ impl Node {
             let concerned = self.routers().filter(uses).map(Router::id).collect();
             self.step(now, None, out, |node, cx| node.sources_may_have_changed(cx, concerned));
         }
+    }
+
+    /// Says that an interface which is up now has no address to send from, which keeps a router in Fault: while it was down,
+    /// that was reason enough, and nothing was said of addresses.
+    fn still_without_source(&self, cx: &mut Context<'_>, id: RouterId, was_down: bool) -> Option<EventId> {
+        let router = self.router(id)?;
+        let alone = was_down && !router.faults.link && !router.faults.held && router.faults.source;
+        if !alone || router.state() != VrrpState::Fault {
+            return None;
+        }
+        let (instance, wanted) = (router.spec.name.clone(), router.spec.source);
+        Some(cx.publish(VrrpFact::SourceAddressChanged { instance, address: None, wanted }))
     }
 
     fn sources_may_have_changed(&mut self, cx: &mut Context<'_>, concerned: Vec<RouterId>) {

@@ -150,7 +150,7 @@ impl Router {
         let spec = self.spec.clone();
         let gone = old.addresses.iter().filter(|address| !spec.addresses.contains(address));
         let gone = self.give_up(cx, old, gone, cause);
-        self.change_some(cx, gone, cause, Output::RemoveAddresses);
+        self.change_some(cx, gone.clone(), cause, Output::RemoveAddresses);
         self.hold_all_if_master(cx.links);
         if let State::Master(master) = &mut self.state {
             master.missing.keep(&spec.addresses);
@@ -165,7 +165,10 @@ impl Router {
         }
         let State::Master(master) = &mut self.state else { return };
         master.bursts.again(cx.now, &self.spec.garp);
+        let changed = new.iter().filter(|new| gone.iter().any(|gone| gone.address == new.address));
+        let changed: Vec<InterfaceAddress> = changed.cloned().collect();
         self.ask_and_announce(cx, new, cause);
+        self.await_changed(cx.links, &changed);
     }
 
     /// Asks for some addresses, and announces those that are usable with that.

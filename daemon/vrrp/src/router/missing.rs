@@ -35,6 +35,8 @@ struct Lack {
 enum Why {
     /// The kernel refused it.
     Refused,
+    /// It was taken off, to be put there in another form at once.
+    Changing,
     /// The kernel looks for another host that has it.
     Tentative,
     /// It found one, and keeps the address unusable until it is taken off.
@@ -100,7 +102,12 @@ impl Missing {
             return Vec::new();
         }
         self.tried = Some(now);
-        let asked = self.lacks.iter().filter(|lack| lack.why != Why::Tentative).cloned().collect();
+        let asked = self
+            .lacks
+            .iter()
+            .filter(|lack| !matches!(lack.why, Why::Tentative | Why::Changing))
+            .cloned()
+            .collect();
         // A duplicate is looked for anew.
         self.lacks.iter_mut().filter(|l| l.why == Why::Duplicate).for_each(|l| l.why = Why::Tentative);
         asked
@@ -132,6 +139,18 @@ impl Router {
         for address in addresses.iter().filter(|a| a.detect_duplicates && a.address.is_ipv6()) {
             if !links.of_address(&self.spec, address).has_copy(&address.address, prefix_of(address)) {
                 master.missing.note(address, Why::Tentative);
+            }
+        }
+    }
+
+    /// Those of some addresses that are on their interface in another form, which has just been asked to go: the kernel will
+    /// tell of that as if somebody had taken them.
+    pub(super) fn await_changed(&mut self, links: &mut Links, addresses: &[InterfaceAddress]) {
+        let State::Master(master) = &mut self.state else { return };
+        for address in addresses {
+            let there = links.of_address(&self.spec, address).has(&address.address);
+            if there && !master.missing.has(address) {
+                master.missing.note(address, Why::Changing);
             }
         }
     }
@@ -171,7 +190,7 @@ impl Router {
                 self.announce_some(cx, [came].into(), since);
             }
             // It was announced with the request that put it there.
-            Some(Why::Refused) | None => {}
+            Some(Why::Refused | Why::Changing) | None => {}
         }
     }
 

@@ -1,13 +1,16 @@
 //! Virtual addresses, on the VRRP thread: what the machine wants done with them becomes jobs for the thread that may
 //! wait for the kernel, with the kernel's numbers of the interfaces as they are now.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use keepwatch_bus::fact::AnnounceOccasion;
 use keepwatch_bus::mailbox::Sender;
+use keepwatch_bus::subject::Name;
 use keepwatch_model::InterfaceAddress;
-use keepwatch_net::address::{AddressOperation, AddressSpec, Scope};
+use keepwatch_net::address::{AddressOperation, AddressSpec, PresentAddress, Scope};
 use keepwatch_net::link::{LinkIndex, LinkTable};
+use keepwatch_net::promotion::would_take_along;
 use keepwatch_net::wire::arp;
 
 use crate::link::prefix_of;
@@ -18,32 +21,76 @@ use super::kept::Peer;
 use super::outgoing::{Change, Work};
 use super::worker::{Frame, Job};
 
+/// What a hand-over takes off, all of it together: what goes in one go keeps nobody.
+struct Going(HashSet<(LinkIndex, IpAddr, u8)>);
+
+impl Going {
+    fn of(work: &[Work], links: &LinkTable) -> Self {
+        let mut going = HashSet::new();
+        for item in work {
+            let Work::Change(AddressOperation::Remove, change) = item else { continue };
+            for address in change.addresses.iter() {
+                let index = home(&change.spec, address, links);
+                going.extend(index.map(|index| (index, address.address, prefix_of(address))));
+            }
+        }
+        Self(going)
+    }
+
+    /// The interfaces of a change on which addresses that are to stay would go too.
+    fn shielded(&self, indices: &[Option<LinkIndex>], links: &LinkTable) -> Vec<Name> {
+        let own: HashSet<LinkIndex> = indices.iter().copied().flatten().collect();
+        let going = |a: &PresentAddress| self.0.contains(&(a.link, a.address, a.prefix));
+        let shielded = own.into_iter().filter_map(|index| links.get(index));
+        let shielded = shielded.filter(|link| would_take_along(link, going));
+        shielded.map(|link| link.report.name.clone()).collect()
+    }
+}
+
+/// The interface that an address belongs on, if there is such a one.
+fn home(spec: &RouterSpec, address: &InterfaceAddress, links: &LinkTable) -> Option<LinkIndex> {
+    Some(links.by_name(spec.interface_of(address)?)?.report.index)
+}
+
 /// Hands over the changes of addresses that stand before everything else: nothing has to be done before them.
 pub(super) fn hand_over_changes(work: &mut Vec<Work>, links: &LinkTable, worker: &Sender<Job>) {
     let others = |item: &Work| !matches!(item, Work::Change(..));
     let first = work.iter().position(others).unwrap_or(work.len());
+    let going = Going::of(work.get(..first).unwrap_or_default(), links);
     for item in work.drain(..first) {
         if let Work::Change(operation, change) = item {
-            hand_over_change(operation, change, links, worker);
+            hand_over_change(operation, change, &going, links, worker);
         }
     }
 }
 
-fn hand_over_change(operation: AddressOperation, change: Change, links: &LinkTable, worker: &Sender<Job>) {
-    let index = |address: &InterfaceAddress| {
-        let link = links.by_name(change.spec.interface_of(address)?)?;
-        Some(link.report.index)
-    };
-    let indices = change.addresses.iter().map(index).collect();
+fn hand_over_change(
+    operation: AddressOperation,
+    change: Change,
+    going: &Going,
+    links: &LinkTable,
+    worker: &Sender<Job>,
+) {
+    let indices = change.addresses.iter().map(|address| home(&change.spec, address, links));
+    let indices: Vec<Option<LinkIndex>> = indices.collect();
+    if operation == AddressOperation::Remove {
+        let shielded = going.shielded(&indices, links);
+        if !shielded.is_empty() {
+            worker.send(Job::Shield(shielded));
+        }
+    }
     worker.send(Job::Change(operation, change, indices));
 }
 
 /// Hands over what the machine asked.
 pub(super) fn hand_over(work: &mut Vec<Work>, node: &Node, links: &LinkTable, worker: &Sender<Job>) {
     let mut renewed = Vec::new();
+    let going = Going::of(work, links);
     for item in work.drain(..) {
         match item {
-            Work::Change(operation, change) => hand_over_change(operation, change, links, worker),
+            Work::Change(operation, change) => {
+                hand_over_change(operation, change, &going, links, worker);
+            }
             Work::Announce(announce) => {
                 // A reload may have taken the router away since.
                 let Some(router) = node.router(announce.router) else { continue };

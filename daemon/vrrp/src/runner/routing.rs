@@ -8,7 +8,7 @@
 
 mod encode;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -19,8 +19,9 @@ use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, EventId};
 use keepwatch_model::{Family, LinkTarget, RoutePlacement};
 use keepwatch_net::address::{AddressOperation, PROTOCOL_KEEPALIVED};
-use keepwatch_net::link::{LinkIndex, LinkTable, Notification};
+use keepwatch_net::link::{Link, LinkIndex, LinkTable, Notification};
 use keepwatch_net::netlink::{Monitor, Requests};
+use keepwatch_net::promotion::{Promotion, would_take_along};
 use nix::errno::Errno;
 use nix::libc;
 
@@ -208,6 +209,10 @@ impl Routing {
     /// Removes entries; of those that nobody had put there nothing is told unless they were.
     fn take_away(&mut self, instance: &Option<Name>, entries: &[Kept], met: bool, cause: Option<EventId>) {
         let mut asked = Vec::new();
+        let mut shield = Promotion::default();
+        if !self.shadow {
+            self.shielded(entries).iter().for_each(|interface| shield.hold(interface));
+        }
         for kept in entries {
             if self.shadow || self.push(&kept.entry, false) {
                 asked.push(kept);
@@ -241,6 +246,21 @@ impl Routing {
             };
             self.bus.publish(cause, fact);
         }
+    }
+
+    /// The interfaces on which addresses that are to stay would go with static ones.
+    fn shielded(&self, entries: &[Kept]) -> Vec<Name> {
+        let going: Vec<(LinkIndex, IpAddr, u8)> = entries
+            .iter()
+            .filter_map(|kept| {
+                let RoutingEntry::Address(address) = &kept.entry else { return None };
+                Some((self.home(&kept.entry)?, address.address, prefix_of(address)))
+            })
+            .collect();
+        let homes: HashSet<LinkIndex> = going.iter().map(|(home, ..)| *home).collect();
+        let links = homes.into_iter().filter_map(|home| self.links.get(home));
+        let takes = |link: &&Link| would_take_along(link, |a| going.contains(&(a.link, a.address, a.prefix)));
+        links.filter(takes).map(|link| link.report.name.clone()).collect()
     }
 
     /// Asks for entries, and returns the kernel's answers.

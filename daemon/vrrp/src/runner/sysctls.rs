@@ -52,6 +52,18 @@ impl Sysctls {
         }
     }
 
+    /// An interface is called otherwise now: how it answers ARP is there again what it was. One that has its name now is
+    /// another.
+    pub(super) fn follow(&mut self, from: &str, to: &str) {
+        let of_it = format!("{BELOW}{from}/arp_");
+        self.0.retain(|name, before| {
+            let Some(setting) = name.strip_prefix(&of_it) else { return true };
+            // It may be gone meanwhile.
+            let _ = sysctl::set(&format!("{BELOW}{to}/arp_{setting}"), before);
+            false
+        });
+    }
+
     /// Makes every setting again what it was, but for those that `keep` wants.
     pub(super) fn restore(&mut self, keep: impl Fn(&str) -> bool) {
         self.0.retain(|name, before| {

@@ -5,9 +5,11 @@
 //! Adverts leave by the macvlan, and addresses go on it. They are heard on the interface below, which the same frames reach:
 //! so the macvlan joins no group, and tells no switch of a backup's that the virtual hardware address is there.
 
+mod maker;
 mod names;
 mod request;
 mod settings;
+mod strays;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
@@ -30,8 +32,9 @@ use crate::spec::{Definitions, VmacPlan, room_for_memory, with_memory};
 use super::firewall::Reporter;
 use super::interfaces::interfaces_of;
 use super::sysctls::Sysctls;
-use names::{bears, is_marked, usual_name};
+use names::{is_marked, usual_name};
 use request::{creation, header};
+pub(super) use strays::strays;
 
 const CREATE: u16 = (libc::NLM_F_CREATE | libc::NLM_F_EXCL) as u16;
 /// How long a new interface may take until it runs as the one below it does.
@@ -82,11 +85,6 @@ pub(super) struct Vmacs {
     named: HashSet<Name>,
     sysctls: Sysctls,
     again: Option<Instant>,
-}
-
-/// The interfaces that definitions do not have made, but others of the same names may have had.
-pub(super) fn strays(definitions: &Definitions) -> Vec<VmacPlan> {
-    definitions.routers.iter().flat_map(|router| VmacPlan::none_of(&router.spec)).collect()
 }
 
 /// Tells that none of these interfaces can be made.
@@ -272,20 +270,6 @@ impl Vmacs {
         }
     }
 
-    /// Removes what a run that ended badly left of virtual routers that have no such interface any more: beside it, their
-    /// addresses would be on this host twice, and a master elsewhere would not be alone with them. Only what is marked goes:
-    /// another may be of somebody else, or of another daemon, whatever its hardware address.
-    pub(super) fn sweep_strays(&mut self, strays: &[VmacPlan], cause: Option<EventId>) {
-        for plan in strays {
-            if let Some(name) = self.stray(plan, |link| bears(link, &plan.mark)) {
-                self.recall(&name);
-                let made = self.links.by_name(&name).map(|link| link.report.index.0);
-                self.remove(&name, Left { made, notifies: false }, cause);
-            }
-        }
-        self.restore_settings();
-    }
-
     /// Makes what is not there, and has all of them up; what was refused only when it is its time, for links may change
     /// without end.
     fn make_all(&mut self, refused_too: bool, cause: Option<EventId>) {
@@ -314,6 +298,7 @@ impl Vmacs {
 
     /// Makes one interface, unless it is there. Nothing is done while there is none below: it will be told of.
     fn make(&mut self, plan: &VmacPlan, name: &Name, cause: Option<EventId>) -> Result<(), Errno> {
+        self.leave_other_base(plan, name, cause);
         let Some(base) = self.links.by_name(&plan.base) else { return Ok(()) };
         let (below, vrf) = (base.report.clone(), base.report.master.filter(|master| self.is_vrf(*master)));
         let there =
@@ -379,6 +364,20 @@ impl Vmacs {
         self.address(plan, name)
     }
 
+    /// What this run made above an interface that has another name by now goes as soon as there is an interface of the name
+    /// that it was made for: that one may be in another network.
+    fn leave_other_base(&mut self, plan: &VmacPlan, name: &Name, cause: Option<EventId>) {
+        let Some(base) = self.links.by_name(&plan.base).map(|base| base.report.index) else { return };
+        let Some(link) = self.links.by_name(name).filter(|_| self.is_settled(name)) else { return };
+        let made = Some(link.report.index.0);
+        let Some(other) = below(link).filter(|other| *other != base) else { return };
+        if let Some(renamed) = self.links.get(other) {
+            self.sysctls.follow(&plan.base, &renamed.report.name);
+        }
+        self.remove(name, Left { made, notifies: plan.notifies() }, cause);
+        self.hear();
+    }
+
     fn told_made(&mut self, plan: &VmacPlan, name: &Name, adopted: bool, cause: Option<EventId>) {
         let (instance, interface, below) = (plan.instance.clone(), name.clone(), plan.base.clone());
         self.bus.publish(cause, LinkFact::LinkMade { instance, interface, below, adopted });
@@ -416,8 +415,12 @@ impl Vmacs {
 
     /// The kernel does not take this with the request that makes the interface either. One without is merely not swept.
     fn mark(&mut self, index: LinkIndex, plan: &VmacPlan) {
-        let memory = self.sysctls.remembered(room_for_memory(&plan.mark));
-        let text = with_memory(&plan.mark, &memory);
+        // Who made it comes first: there may be no room for all else.
+        let maker = maker::own();
+        let room = room_for_memory(&plan.mark).saturating_sub(maker.len() + 1);
+        let changed = self.sysctls.remembered(room);
+        let memory: Vec<&str> = [&*maker, &*changed].into_iter().filter(|text| !text.is_empty()).collect();
+        let text = with_memory(&plan.mark, &memory.join(" "));
         self.requests.push(libc::RTM_NEWLINK, 0, &request::marking(index, &text));
         let _ = self.one();
     }

@@ -7,6 +7,7 @@
 
 mod announce;
 mod around;
+mod left_over;
 mod requests;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -26,6 +27,7 @@ use keepwatch_net::address::AddressOperation;
 use keepwatch_net::link::LinkIndex;
 use keepwatch_net::memory;
 use keepwatch_net::netlink::{AddressSocket, Neighbours};
+use keepwatch_net::promotion::Promotion;
 use keepwatch_net::socket::Announcer;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
@@ -43,6 +45,7 @@ use super::sysctls::Sysctls;
 use super::vmacs::Vmacs;
 use super::{HEARTBEAT, RunnerSettings, priority};
 use announce::{Lane, push};
+use left_over::Wanted;
 use requests::{Place, Refusal, Token, publish};
 
 pub(super) use announce::Frame;
@@ -60,6 +63,8 @@ const EXPECTED_WITHIN: Duration = Duration::from_micros(300);
 pub(super) enum Job {
     /// Add or remove addresses; beside each of them the interface that it belongs on, if there is such a one.
     Change(AddressOperation, Change, Vec<Option<LinkIndex>>),
+    /// Until what is asked next is done, addresses of these interfaces that others would take along take their place.
+    Shield(Vec<Name>),
     /// Announce addresses, once all that was asked before is done.
     Announce(Announce, Vec<(LinkIndex, Frame)>, Arc<VrrpCounters>),
     /// Put routes and rules where they should be, once all that was asked before is done, or take them away.
@@ -124,6 +129,8 @@ struct Worker {
     sysctls: Sysctls,
     /// Interfaces whose next address takes the place of one that is taken off.
     promoting: HashSet<Name>,
+    /// The same until so many requests are answered.
+    shield: (u64, Promotion),
     neighbours: Neighbours,
     kept: Kept,
     /// Until when a takeover may come, and this thread stays awake for it.
@@ -146,6 +153,10 @@ struct Worker {
     vmacs: Option<Box<Vmacs>>,
     /// What an earlier run left of them has been looked for.
     strays_swept: bool,
+    /// Interfaces of virtual routers that this run does not know, and of which it can't be known whether their maker lives.
+    strange: Vec<Name>,
+    /// What else may have been left has been looked for.
+    left_over_told: bool,
     lifts: Lifts,
     shadow: bool,
     beat: Beat,
@@ -170,6 +181,7 @@ pub(super) fn start(
         garp_groups: Arc::from([]),
         sysctls: Sysctls::default(),
         promoting: HashSet::new(),
+        shield: (0, Promotion::default()),
         neighbours: Neighbours::open()?,
         kept: Kept::new(),
         expecting: None,
@@ -183,6 +195,8 @@ pub(super) fn start(
         firewall_settings: keepwatch_model::Firewall::default(),
         vmacs: None,
         strays_swept: false,
+        strange: Vec::new(),
+        left_over_told: false,
         lifts: Lifts::default(),
         shadow: settings.shadow,
         beat: settings.addresses.clone(),
@@ -226,6 +240,7 @@ impl Worker {
             socket.work(PER_WRITE, |answer| answers.push(answer));
         }
         self.answered += answers.len() as u64;
+        self.lower_shield();
         answers.retain(|answer| self.remember(answer));
         let due = self.announce();
         answers.into_iter().for_each(|answer| publish(&self.bus, answer));
@@ -292,6 +307,12 @@ impl Worker {
     fn take(&mut self, job: Job) {
         match job {
             Job::Expect(at) => self.expecting = Some(at + EXPECTED_WITHIN),
+            Job::Shield(_) if self.shadow => {}
+            Job::Shield(interfaces) => {
+                interfaces.iter().for_each(|interface| self.shield.1.hold(interface));
+                // What it is for is the next job.
+                self.shield.0 = u64::MAX;
+            }
             Job::Change(operation, change, links) => {
                 if operation == AddressOperation::Remove {
                     let gone = |(_, frame): &(LinkIndex, Frame)| {
@@ -306,6 +327,7 @@ impl Worker {
                     self.promote(&change);
                 }
                 self.request(operation, &change, &links);
+                self.shield.0 = self.requested;
             }
             Job::Announce(announce, frames, counters) => {
                 self.waiting.push_back((self.requested, Waiting::Announce(announce, frames, counters)));
@@ -342,9 +364,14 @@ impl Worker {
                 self.fulfil(wish);
                 self.configure_firewall(&definitions);
                 self.configure(&definitions);
+                let begins = !self.shadow && !std::mem::replace(&mut self.left_over_told, true);
+                let wanted = begins.then(|| Wanted::by(&definitions));
                 self.reports.send(Report::Prepared(definitions, cause));
                 if let Some(strays) = strays {
                     self.sweep_strays(&strays, cause);
+                }
+                if let Some(wanted) = wanted {
+                    self.tell_left_over(&wanted, cause);
                 }
             }
             Job::Finish(release, done) => {

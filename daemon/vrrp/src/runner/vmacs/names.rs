@@ -2,13 +2,13 @@
 
 use keepwatch_bus::subject::{Family, Name};
 use keepwatch_model::VmacKind;
-use keepwatch_net::link::{Link, LinkKind};
+use keepwatch_net::link::{Link, LinkKind, MACVLAN_MODE_PRIVATE};
 use nix::libc;
 
 use crate::spec::{VmacPlan, is_mark, mark_and_memory};
 
 use super::Vmacs;
-use super::request::{MACVLAN_MODE_PRIVATE, hardware, ipvlan_flags};
+use super::request::{hardware, ipvlan_flags};
 
 impl Vmacs {
     /// What an interface is to be called: as configured, else after the virtual router; the next such name where there is

@@ -2,7 +2,7 @@
 
 use keepwatch_bus::subject::Name;
 use keepwatch_model::{IpvlanMode, VmacKind, virtual_hardware};
-use keepwatch_net::link::{LinkIndex, LinkReport};
+use keepwatch_net::link::{LinkIndex, LinkReport, MACVLAN_MODE_PRIVATE};
 use keepwatch_net::netlink::Attributes;
 use keepwatch_net::wire::ethernet::MacAddress;
 use nix::libc;
@@ -14,7 +14,6 @@ const IFLA_GROUP: u16 = 27;
 const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
 /// No link-local address is made.
 const ADDR_GEN_NONE: u8 = 1;
-pub(super) const MACVLAN_MODE_PRIVATE: u32 = 1;
 const IPVLAN_MODE_L2: u16 = 0;
 
 /// The hardware address of a plan's macvlan.

@@ -59,7 +59,7 @@ impl Worker {
         let _call = self.beat.begin("removes interfaces");
         if let Ok(mut vmacs) = Vmacs::open(self.bus.clone()) {
             self.strays_swept = true;
-            vmacs.sweep_strays(strays, cause);
+            self.strange = vmacs.sweep_strays(strays, cause);
         }
     }
 
@@ -79,7 +79,7 @@ impl Worker {
             let _call = self.beat.begin("makes interfaces");
             vmacs.prepare(definitions, cause);
             if first {
-                vmacs.sweep_strays(&vmacs::strays(definitions), cause);
+                self.strange = vmacs.sweep_strays(&vmacs::strays(definitions), cause);
             }
         }
         self.move_reports(cause);
@@ -183,6 +183,14 @@ impl Worker {
         let wanted: HashSet<String> = self.promoting.iter().map(promotion).collect();
         self.sysctls.restore(|setting| wanted.contains(setting));
         wanted.iter().for_each(|setting| self.sysctls.set(setting, "1"));
+    }
+
+    /// Once what was taken off is off, settings are what they were; but for those that the configuration has otherwise.
+    pub(super) fn lower_shield(&mut self) {
+        let Self { shield: (until, held), answered, promoting, .. } = self;
+        if *until <= *answered && !held.is_empty() {
+            held.release(|interface| promoting.contains(interface));
+        }
     }
 
     /// An interface may have come, or have been made again, since that was set.
