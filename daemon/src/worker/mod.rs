@@ -53,6 +53,7 @@ use crate::supervisor::line::Report;
 use crate::supervisor::pulse::Pace;
 use crate::supervisor::{self, EXIT_NO_CONFIG};
 use crate::{config_test, systemd};
+use changes::InForce;
 use configuration::Accepted;
 use consumers::Consumers;
 use parts::dumps::Dump;
@@ -179,6 +180,7 @@ struct Worker {
     publishers: Publishers,
     consumers: Consumers,
     at_start: AtStart,
+    in_force: InForce,
     extent: Extent,
     /// How soon it is to be found out that this worker hangs.
     pace: Pace,
@@ -270,6 +272,7 @@ impl Worker {
         }
         to_supervisor.say(Report::Ready);
         let (extent, at_start) = (Extent::of(&settings, config), AtStart::of(config));
+        let in_force = InForce::of(config);
         let settings = Arc::new(settings);
         let end = TurningPoint::end(&settings, config);
         let sources = accepted.sources();
@@ -287,6 +290,7 @@ impl Worker {
             publishers,
             consumers,
             at_start,
+            in_force,
             extent,
             pace,
             rights,
