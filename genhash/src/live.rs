@@ -64,8 +64,8 @@ pub enum Silent {
     #[error("what {0} says of itself is not what keepwatchd says: {1}")]
     Garbled(String, serde_json::Error),
     /// No page came over HTTP.
-    #[error("the listener {0}: {1}")]
-    Listener(SocketAddr, crate::Error),
+    #[error("over HTTP: {0}")]
+    Listener(crate::Error),
     /// Another page came.
     #[error("the listener {0} answers with status {1}: is it keepwatchd's, and has it users?")]
     Status(SocketAddr, u16),
@@ -233,7 +233,7 @@ fn over_socket(path: &Path) -> Result<World, Silent> {
 
 async fn over_http(at: SocketAddr) -> Result<World, Silent> {
     let page = crate::digest(&Request::new(at, "/api/v1/world")).await;
-    let page = page.map_err(|error| Silent::Listener(at, error))?;
+    let page = page.map_err(Silent::Listener)?;
     if page.status != 200 {
         return Err(Silent::Status(at, page.status));
     }
