@@ -11,7 +11,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 use clap::Parser;
 use clap::error::ErrorKind;
+use genhash::live::{self, Daemon, World};
 use genhash::{Algorithm, HttpVersion, Request, Tls, dump};
+use tokio::task::JoinSet;
+
+/// Pages that are asked for at once where there are many.
+const AT_A_TIME: usize = 32;
+/// How long one of those may take to connect, and for each piece.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Fetch a web page and print its digest, as keepwatchd's HTTP_GET and SSL_GET checks compute it.
 #[derive(Debug, Parser)]
@@ -57,10 +64,11 @@ struct Arguments {
     #[arg(short, long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1",
           value_parser = clap::value_parser!(u32).range(1..), conflicts_with_all = ["verbose", "quiet"])]
     watch: Option<u32>,
-    /// List what the daemon that runs here knows of the pages of its HTTP_GET and SSL_GET checkers
-    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:9165",
+    /// List what a running daemon knows of the pages of its HTTP_GET and SSL_GET checkers. It is asked over its control
+    /// socket (PATH) or over HTTP (ADDRESS:PORT) [default: /run/keepwatch/control.sock, else 127.0.0.1:9165]
+    #[arg(long, value_name = "PATH | ADDRESS:PORT", num_args = 0..=1,
           conflicts_with_all = ["server", "port", "url", "watch"])]
-    live: Option<SocketAddr>,
+    live: Option<Option<Daemon>>,
     /// Print the version
     #[arg(short, long)]
     release: bool,
@@ -92,8 +100,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        if let Some(daemon) = arguments.live {
-            return live(daemon).await;
+        if let Some(daemon) = &arguments.live {
+            return live(daemon.as_ref()).await;
         }
         if let Some(pause) = arguments.watch {
             return watch(&request(arguments).await?, Duration::from_secs(pause.into())).await;
@@ -106,16 +114,40 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     })
 }
 
-/// Lists the pages of the daemon whose HTTP listener is there.
-async fn live(daemon: SocketAddr) -> anyhow::Result<()> {
-    let page = genhash::digest(&Request::new(daemon, "/api/v1/world")).await.context("asking the daemon")?;
-    if page.status != 200 {
-        return Err(anyhow!("{daemon} answers with status {}: is it keepwatchd's listener?", page.status));
-    }
-    let world: genhash::live::World = serde_json::from_slice(&page.body)
-        .with_context(|| format!("what {daemon} says of itself is not what keepwatchd says"))?;
+/// Lists the pages of a daemon: of this one, or of the one that is where daemons are.
+async fn live(daemon: Option<&Daemon>) -> anyhow::Result<()> {
+    let world = match daemon {
+        Some(daemon) => World::ask(daemon).await.context("asking the daemon")?,
+        None => match World::ask(&Daemon::Socket(live::CONTROL_SOCKET.into())).await {
+            Ok(world) => world,
+            Err(by_socket) => World::ask(&Daemon::Listener(live::LISTENER)).await.map_err(|by_http| {
+                anyhow!("no daemon answers:\n  {by_socket}\n  {by_http}\nSay where it is: --live PATH | ADDRESS:PORT")
+            })?,
+        },
+    };
+    let now = fetch(world.without_digest()).await;
     let mut out = io::BufWriter::new(io::stdout().lock());
-    world.list(&mut out).and_then(|()| out.flush()).context("standard output")
+    world.list(now, &mut out).and_then(|()| out.flush()).context("standard output")
+}
+
+/// Asks for these pages, several at a time.
+async fn fetch(requests: Vec<Request>) -> Vec<Option<Result<genhash::Page, genhash::Error>>> {
+    let mut pages: Vec<Option<_>> = requests.iter().map(|_| None).collect();
+    let (mut waiting, mut under_way) = (requests.into_iter().enumerate(), JoinSet::new());
+    loop {
+        while under_way.len() < AT_A_TIME
+            && let Some((at, mut request)) = waiting.next()
+        {
+            (request.limits.connect, request.limits.idle) = (PATIENCE, PATIENCE);
+            under_way.spawn(async move { (at, genhash::digest(&request).await) });
+        }
+        match under_way.join_next().await {
+            Some(Ok((at, page))) => pages[at] = Some(page),
+            // A mistake of ours is told by who made it.
+            Some(Err(_)) => {}
+            None => return pages,
+        }
+    }
 }
 
 /// Follows a page: a line for every change of its digest, of its status, or of why it can't be had.

@@ -215,10 +215,11 @@ fn genhash_lists_what_the_daemon_sees_and_follows_a_page() -> Result<()> {
     let mut server = Server::start(&host, ([127, 0, 1, 1], 8080).into(), answers::other_body)?;
     let daemon = director(&host, &format!("real_server 127.0.1.1 8080 {{\n{}\n}}\n", http_get("3")))?;
     let genhash = &binaries::path("genhash")?;
-    let list = || {
-        let output = host.output(genhash, &["--live"]).ok()?;
+    let list_of = |arguments: &[&str]| {
+        let output = host.output(genhash, arguments).ok()?;
         Some(String::from_utf8_lossy(&output.stdout).into_owned())
     };
+    let list = || list_of(&["--live"]);
     // MD5 of `hello there`.
     let paste = "to paste    digest 161bc25962da8fed6d2f59922fb642aa";
     let told = wait::value("the digest to paste is listed", wait::LONG, || {
@@ -226,7 +227,15 @@ fn genhash_lists_what_the_daemon_sees_and_follows_a_page() -> Result<()> {
     });
     let told = told.context(daemon.process().log())?;
     ensure!(told.contains(&format!("configured  {HELLO}")) && told.contains("  since 2"), "{told}");
-    ensure!(told.contains("to see it: genhash -s 127.0.1.1 -p 8080 -u /first -V outer.example"), "{told}");
+    let undigested =
+        "/first (Host: outer.example)\n  configured  none\n  seen now    161bc25962da8fed6d2f59922fb642aa";
+    ensure!(told.contains(undigested), "{told}");
+    // It is found without HTTP, too.
+    let socket = host.directory().join("keepwatchd.sock").display().to_string();
+    let by_socket = list_of(&["--live", &socket]).unwrap_or_default();
+    ensure!(by_socket == told, "{by_socket}\n{told}");
+    let nobody = host.output(genhash, &["--live", "127.0.0.1:9"])?;
+    ensure!(nobody.status.code() == Some(1), "{nobody:?}");
     let arguments = ["-s", "127.0.1.1", "-p", "8080", "-u", "/", "--watch"];
     let follows = host.process("genhash", genhash).args(arguments).start()?;
     follows.wait_for_log("161bc25962da8fed6d2f59922fb642aa (status 200, 11 bytes)", wait::LONG)?;

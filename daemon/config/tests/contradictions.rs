@@ -331,3 +331,89 @@ fn what_becomes_of_each_weight_that_can_t_count_is_said() {
     );
     assert_eq!(weights("track_process {\np\n}\ntrack_script {\ns weight 0\n}", group), "");
 }
+
+#[test]
+fn a_value_that_is_given_twice_is_said_at_the_second_which_counts() {
+    let with = |lines: &str| instance("A", 1, lines, "10.0.0.1");
+    let server = |lines: &str, real: &str| {
+        format!(
+            "virtual_server 10.0.0.1 80 {{\nlvs_sched rr\nlvs_method NAT\nprotocol TCP\n{lines}\n\
+             real_server 10.1.0.1 80 {{\n{real}\n}}\n}}\n"
+        )
+    };
+    let again = |line| vec![("duplicate-keyword", line)];
+    for (text, expected) in [
+        (with("priority 90\npriority 80"), again(5)),
+        (with("advert_int 2\n\nadvert_int 3"), again(6)),
+        (with("garp_master_delay 2\ngarp_master_delay 3"), again(5)),
+        (with("state BACKUP\nstate MASTER"), again(5)),
+        (with("smtp_alert\nsmtp_alert off"), again(5)),
+        ("vrrp_garp_master_delay 3\nvrrp_garp_master_delay 4\n".to_owned(), again(3)),
+        // One that is spelt in another way is the same.
+        (server("", "").replace("lvs_method NAT", "lb_algo wrr\nlvs_method NAT"), again(3)),
+        (server("delay_loop 5\ndelay_loop 6", ""), again(6)),
+        (server("sorry_server 10.1.0.8 80\nsorry_server 10.1.0.9 80", ""), again(6)),
+        (server("", "weight 1\nweight 2"), again(8)),
+        (server("", "TCP_CHECK {\nconnect_timeout 3\nconnect_timeout 4\n}"), again(9)),
+        // What stands alone says the same again; what adds to what was said takes nothing away; what is put together is no
+        // second; and another block is another block.
+        (with("nopreempt\nstate BACKUP\nnopreempt"), vec![]),
+        (server("", "HTTP_GET {\nurl {\npath /\nstatus_code 200\nstatus_code 301\n}\n}"), vec![]),
+        (
+            with("virtual_ipaddress_excluded {\n10.0.0.2\n}\nvirtual_ipaddress_excluded {\n10.0.0.3\n}"),
+            vec![],
+        ),
+        (with("priority 90") + &instance("B", 2, "priority 80", "10.0.0.2"), vec![]),
+    ] {
+        let text = match text.starts_with("vrrp_garp") {
+            true => format!("global_defs {{\n{text}}}\n{}", with("")),
+            false => text,
+        };
+        assert_eq!(said(&text), expected, "{text}");
+    }
+    let loaded = read(&with("priority 90\npriority 80"));
+    assert_eq!(loaded.config.expect("it runs").instances[0].priority.0, 80);
+}
+
+#[test]
+fn routes_and_rules_that_the_kernel_refuses_are_said() {
+    let nowhere = vec![("missing-part", 2)];
+    for (line, expected) in [
+        ("10.20.0.0/16", nowhere.clone()),
+        ("10.20.0.0/16 table 100 metric 5", nowhere.clone()),
+        ("local 10.20.0.0/16", nowhere.clone()),
+        ("10.20.0.0/16 nexthop weight 3", nowhere.clone()),
+        ("10.20.0.0/16 nexthop via 10.0.0.2 nexthop weight 3", nowhere.clone()),
+        ("10.20.0.0/16 via 10.0.0.2", vec![]),
+        ("10.20.0.0/16 dev eth0", vec![]),
+        ("10.20.0.0/16 oif eth0", vec![]),
+        ("blackhole 10.20.0.0/16", vec![]),
+        ("10.20.0.0/16 nexthop dev eth0 weight 3 nexthop via 10.0.0.2", vec![]),
+    ] {
+        assert_eq!(said(&format!("static_routes {{\n{line}\n}}\n")), expected, "{line}");
+    }
+    let reversed = vec![("conflict", 2)];
+    for (line, expected) in [
+        ("uidrange 9-5", reversed.clone()),
+        ("sport 90-80", reversed.clone()),
+        ("dport 90-80", reversed.clone()),
+        ("uidrange 5-9", vec![]),
+        ("sport 80-80 dport 80-90", vec![]),
+    ] {
+        let text = format!("static_rules {{\n{line} table 100 preference 5\n}}\n");
+        assert_eq!(said(&text), expected, "{line}");
+    }
+}
+
+#[test]
+fn a_sorry_server_that_is_one_of_the_real_servers_is_said() {
+    let server = |sorry: &str| {
+        format!(
+            "virtual_server 10.0.0.1 80 {{\nlvs_sched rr\nlvs_method NAT\nprotocol TCP\nsorry_server {sorry}\n\
+             real_server 10.1.0.1 80 {{\n}}\n}}\n"
+        )
+    };
+    assert_eq!(said(&server("10.1.0.1 80")), [("conflict", 5)]);
+    assert_eq!(said(&server("10.1.0.1 81")), []);
+    assert_eq!(said(&server("10.1.0.2 80")), []);
+}

@@ -174,6 +174,12 @@ fn a_keyword_in_the_wrong_block_is_said_to_belong_elsewhere() {
 }
 
 #[test]
+fn blocks_of_one_name_are_named_once() {
+    let said = read("status_code 200\n").diagnostics.render_text(false);
+    assert!(said.contains("it can stand in `url`\n"), "{said}");
+}
+
+#[test]
 fn keywords_of_another_version_are_no_reason_to_doubt_the_braces() {
     let later = "    protocol TCP\n    spare_threshold 50\n    spare_up /bin/up\n    spare_down /bin/down\n    \
                  spare_server 10.0.1.8 80 {\n    weight 1\n    }\n    spare_server 10.0.1.9 80 {\n    weight 1\n    }";

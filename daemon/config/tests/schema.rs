@@ -213,3 +213,38 @@ fn the_reference_page_is_current() {
         "docs/keepalived.conf.md is not current; run `cargo run -p keepwatch-config --bin keepwatch-reference > docs/keepalived.conf.md`"
     );
 }
+
+#[test]
+fn whatever_has_a_value_is_told_of_when_it_stands_twice_unless_it_adds_to_what_was_said() {
+    let adds = [
+        // The longest counts.
+        ("global_defs", "vrrp_startup_delay"),
+        ("global_defs", "vrrp_delay_after_boot"),
+        // What it does not name stays.
+        ("global_defs", "lvs_timeouts"),
+        ("global_defs", "include_check"),
+        ("otlp", "header"),
+        ("webhook", "header"),
+        ("webhook", "subjects"),
+        ("webhook", "kinds"),
+        ("garp_group", "interface"),
+        // The same again is nothing, and another is a contradiction.
+        ("vrrp_instance", "version"),
+        ("auth_hmac", "key"),
+        // Of HTTP_GET, then of SSL_GET.
+        ("url", "status_code"),
+        ("url", "regex_options"),
+        ("url", "status_code"),
+        ("url", "regex_options"),
+    ];
+    let mut silent = Vec::new();
+    let has_value = |keyword: &Keyword| keyword.body == Body::None && keyword.example.contains(' ');
+    for (block, keyword) in all().filter(|(_, keyword)| has_value(keyword)) {
+        let (before, after) = around(block).expect("a way from the top level");
+        let loaded = read(&format!("{before}{0}\n{0}\n{after}", keyword.example));
+        if !loaded.diagnostics.iter().any(|said| said.code == "duplicate-keyword") {
+            silent.push((block.title(), keyword.name));
+        }
+    }
+    assert_eq!(silent, adds);
+}

@@ -50,6 +50,67 @@ pub struct Scheduled {
     pub at: u64,
     /// What happens then.
     pub fault: Fault,
+    /// The line that says so.
+    pub text: String,
+    /// It undoes what `for` was written behind.
+    pub undoes: bool,
+}
+
+/// What goes wrong while a LAN runs up to `end`, in the order of time.
+///
+/// # Errors
+/// The first line of these that means nothing there, in words.
+pub fn schedule(lines: &[impl AsRef<str>], lan: &Lan, end: u64) -> Result<Vec<Scheduled>, String> {
+    let mut all = Vec::new();
+    for line in lines {
+        all.extend(Scheduled::parse(line.as_ref(), lan)?);
+    }
+    if let Some(late) = all.iter().find(|one| one.at >= end && !one.undoes) {
+        let (at, end) = (seconds(late.at), seconds(end));
+        return Err(format!(
+            "`{}`: at {at} it is over, for it ends at {end}: look longer with `--for`",
+            late.text
+        ));
+    }
+    all.sort_by_key(|one| one.at);
+    for (number, one) in all.iter().enumerate() {
+        let Fault::Frozen(host, true) = one.fault else { continue };
+        let ends = all[number + 1..].iter().any(|later| match later.fault {
+            Fault::Frozen(other, false) | Fault::Power(other, _) => other == host,
+            _ => false,
+        });
+        if !ends {
+            let name = &lan.hosts[host].plan.name;
+            return Err(format!(
+                "`{}`: it never goes on, which is as if it were down; say for how long (`… for 3s`), or when it goes on \
+                 (`{name} thaw at …`)",
+                one.text
+            ));
+        }
+    }
+    Ok(all)
+}
+
+/// Starts every host of a LAN, and lets these things happen to it up to `end`.
+///
+/// # Errors
+/// The first of them that changes nothing when its time comes, in words.
+pub fn run(lan: &mut Lan, schedule: Vec<Scheduled>, end: u64) -> Result<(), String> {
+    (0..lan.hosts.len()).for_each(|host| lan.start(host));
+    for one in schedule.into_iter().take_while(|one| one.at < end) {
+        lan.run_until(one.at, &mut |_| {});
+        // What is undone may have been undone by another line before.
+        if let Some(how) = one.fault.is_so(lan).filter(|_| !one.undoes) {
+            return Err(format!("`{}`: nothing happens, for at {} {how} already", one.text, seconds(one.at)));
+        }
+        one.fault.happen(lan);
+    }
+    lan.run_until(end, &mut |_| {});
+    Ok(())
+}
+
+fn seconds(micros: u64) -> String {
+    format!("{} s", micros as f64 / 1e6)
 }
 
 impl Scheduled {
@@ -69,13 +130,13 @@ impl Scheduled {
             _ => return Err(format!("`{text}`: after `at` comes a time, and perhaps `for` and another")),
         };
         let faults = faults(what, lan).map_err(|problem| format!("`{text}`: {problem}"))?;
-        let mut all: Vec<Self> =
-            faults.iter().map(|fault| Self { at: begin, fault: fault.clone() }).collect();
+        let scheduled = |at, fault, undoes| Self { at, fault, text: words.join(" "), undoes };
+        let mut all: Vec<Self> = faults.iter().map(|fault| scheduled(begin, fault.clone(), false)).collect();
         if let Some(length) = length {
             for fault in &faults {
                 let undone =
                     fault.undone().ok_or_else(|| format!("`{text}`: that can't be undone by `for`"))?;
-                all.push(Self { at: begin + length, fault: undone });
+                all.push(scheduled(begin + length, undone, true));
             }
         }
         Ok(all)
@@ -98,6 +159,54 @@ impl Fault {
         })
     }
 
+    /// How it is already what this makes it, as a clause; none if this changes something.
+    fn is_so(&self, lan: &Lan) -> Option<String> {
+        let there = |host: usize| (&lan.hosts[host], &lan.hosts[host].plan.name);
+        match self {
+            Self::Power(host, on) => {
+                let (host, name) = there(*host);
+                let powered = host.link_up.iter().any(|up| *up) || host.alive;
+                let same = if *on { host.alive && host.link_up.iter().all(|up| *up) } else { !powered };
+                same.then(|| format!("{name} is {}", if *on { "up" } else { "down" }))
+            }
+            Self::Process(host, runs) => {
+                let (host, name) = there(*host);
+                let how = if *runs { "runs" } else { "does not run" };
+                (host.alive == *runs).then(|| format!("the process of {name} {how}"))
+            }
+            Self::Stop(host) => {
+                let (host, name) = there(*host);
+                (!host.alive).then(|| format!("the process of {name} does not run"))
+            }
+            Self::Frozen(host, frozen) => {
+                let (host, name) = there(*host);
+                let how = if *frozen { "stands still" } else { "goes on" };
+                (host.frozen == *frozen || !host.alive)
+                    .then(|| format!("{name} {}", if host.alive { how } else { "does not run" }))
+            }
+            Self::Link(host, link, up) => {
+                let (host, name) = there(*host);
+                let how = if *up { "up" } else { "down" };
+                (host.link_up[*link] == *up)
+                    .then(|| format!("{} of {name} is {how}", host.plan.links[*link].name))
+            }
+            Self::Track(host, name, up) => {
+                let kinds = kinds_of(lan, *host, name);
+                let (host, called) = there(*host);
+                let same = kinds.iter().all(|kind| host.level(*kind, name) == Some(level(*kind, *up)));
+                same.then(|| format!("{name} of {called} is {}", if *up { "up" } else { "down" }))
+            }
+            Self::Cut(from, to, cut) => {
+                let how = if *cut { "does not hear" } else { "hears" };
+                (lan.is_cut(*from, *to) == *cut).then(|| format!("{} {how} {}", there(*to).1, there(*from).1))
+            }
+            Self::Loss(loss) => (lan.weather.loss == *loss).then(|| format!("{loss} % of packets are lost")),
+            Self::Delay(delay) => {
+                (lan.weather.delay == *delay).then(|| format!("packets take {} ms", *delay as f64 / 1e3))
+            }
+        }
+    }
+
     /// Does it.
     pub fn happen(&self, lan: &mut Lan) {
         match self {
@@ -112,19 +221,23 @@ impl Fault {
             Self::Track(host, name, up) => {
                 let kinds: Vec<TrackedKind> = kinds_of(lan, *host, name);
                 for kind in kinds {
-                    let level = match (kind, up) {
-                        (TrackedKind::File, true) => Level::Number(0),
-                        (TrackedKind::File, false) => Level::Number(1),
-                        (_, true) => Level::Up,
-                        (_, false) => Level::Down,
-                    };
-                    lan.track(*host, kind, name, level);
+                    lan.track(*host, kind, name, level(kind, *up));
                 }
             }
             Self::Cut(from, to, cut) => lan.set_cut(*from, *to, *cut),
             Self::Loss(loss) => lan.set_weather(Weather { loss: *loss, ..lan.weather }),
             Self::Delay(delay) => lan.set_weather(Weather { delay: *delay, ..lan.weather }),
         }
+    }
+}
+
+/// How something of this kind stands that is as it should be, or is not.
+fn level(kind: TrackedKind, up: bool) -> Level {
+    match (kind, up) {
+        (TrackedKind::File, true) => Level::Number(0),
+        (TrackedKind::File, false) => Level::Number(1),
+        (_, true) => Level::Up,
+        (_, false) => Level::Down,
     }
 }
 
@@ -143,9 +256,9 @@ fn kinds_of(lan: &Lan, host: usize, name: &str) -> Vec<TrackedKind> {
 
 fn faults(what: &[&str], lan: &Lan) -> Result<Vec<Fault>, String> {
     match what {
-        ["cut", from, ">", to] => Ok(vec![Fault::Cut(host(from, lan)?, host(to, lan)?, true)]),
+        ["cut", from, ">", to] => two(from, to, lan).map(|(from, to)| vec![Fault::Cut(from, to, true)]),
         ["cut", one, other] => {
-            let (one, other) = (host(one, lan)?, host(other, lan)?);
+            let (one, other) = two(one, other, lan)?;
             Ok(vec![Fault::Cut(one, other, true), Fault::Cut(other, one, true)])
         }
         ["loss", percent] => {
@@ -194,6 +307,14 @@ fn of_host(host: usize, what: &[&str], lan: &Lan) -> Result<Fault, String> {
                 .to_owned())
         }
     }
+}
+
+fn two(one: &str, other: &str, lan: &Lan) -> Result<(usize, usize), String> {
+    let (first, second) = (host(one, lan)?, host(other, lan)?);
+    if first == second {
+        return Err(format!("a host can't be cut from itself: `{one}` is named twice"));
+    }
+    Ok((first, second))
 }
 
 fn host(name: &str, lan: &Lan) -> Result<usize, String> {

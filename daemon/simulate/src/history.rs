@@ -54,15 +54,52 @@ pub struct Track {
     pub host: usize,
     /// The states, in order; Init at 0 comes first.
     pub states: Vec<(u64, VrrpState)>,
+    /// Whether the host answered for its addresses, in order; `false` at 0 comes first. A master does, unless its host
+    /// stands still, and so does a host on which a process that is gone has left them.
+    pub answers: Vec<(u64, bool)>,
 }
 
 impl Track {
+    /// One that has not begun.
+    fn new(host: usize) -> Self {
+        Self { host, states: vec![(0, VrrpState::Init)], answers: vec![(0, false)] }
+    }
+
     /// When it was in this state, up to `end`.
     pub fn spans(&self, state: VrrpState, end: u64) -> Vec<Span> {
-        let ends = self.states.iter().skip(1).map(|(at, _)| *at).chain([end]);
-        let spans = self.states.iter().zip(ends).filter(|((_, was), _)| *was == state);
-        spans.map(|((from, _), to)| Span { from: *from, to }).filter(|span| span.to > span.from).collect()
+        spans(self.states.iter().map(|(at, was)| (*at, *was == state)), end)
     }
+
+    /// When its host answered for its addresses.
+    pub fn answering(&self, end: u64) -> Vec<Span> {
+        spans(self.answers.iter().copied(), end)
+    }
+
+    /// When it was master, and its host stood still: nobody was answered, nothing forwarded.
+    pub fn standing_still(&self, end: u64) -> Vec<Span> {
+        let silent = spans(self.answers.iter().map(|(at, answers)| (*at, !answers)), end);
+        common(&self.spans(VrrpState::Master, end), &silent)
+    }
+
+    /// When its host answered for addresses of which nobody took care any more: the process that put them there was gone.
+    pub fn left(&self, end: u64) -> Vec<Span> {
+        let other = spans(self.states.iter().map(|(at, was)| (*at, *was != VrrpState::Master)), end);
+        common(&self.answering(end), &joined(other))
+    }
+}
+
+/// When it was so, of what was so or not from each time on.
+fn spans(course: impl Iterator<Item = (u64, bool)> + Clone, end: u64) -> Vec<Span> {
+    let ends = course.clone().skip(1).map(|(at, _)| at).chain([end]);
+    let so = course.zip(ends).filter(|((_, so), _)| *so);
+    so.map(|((from, _), to)| Span { from, to }).filter(|span| span.to > span.from).collect()
+}
+
+/// When both were so.
+fn common(one: &[Span], other: &[Span]) -> Vec<Span> {
+    let meet = |a: &Span, b: &Span| Span { from: a.from.max(b.from), to: a.to.min(b.to) };
+    let all = one.iter().flat_map(|a| other.iter().map(move |b| meet(a, b)));
+    all.filter(|span| span.to > span.from).collect()
 }
 
 /// One virtual router over all hosts.
@@ -75,16 +112,17 @@ pub struct Course {
 }
 
 impl Course {
-    /// When exactly `masters` hosts, or more if it is two, were master at once, from the first mastership to `end`.
-    fn with_masters(&self, masters: usize, end: u64) -> Vec<Span> {
+    /// When exactly `hosts` hosts, or more if it is two, answered for its addresses at once, from the first mastership to
+    /// `end`.
+    fn with_answering(&self, hosts: usize, end: u64) -> Vec<Span> {
         let mut edges: Vec<(u64, i32)> = Vec::new();
-        for span in self.tracks.iter().flat_map(|track| track.spans(VrrpState::Master, end)) {
+        for span in self.tracks.iter().flat_map(|track| track.answering(end)) {
             edges.extend([(span.from, 1), (span.to, -1)]);
         }
         // At one time ends come first.
         edges.sort_unstable();
         let (mut now, mut since, mut found) = (0, None, Vec::new());
-        let fits = |count: i32| if masters < 2 { count == masters as i32 } else { count >= 2 };
+        let fits = |count: i32| if hosts < 2 { count == hosts as i32 } else { count >= 2 };
         for (at, change) in edges.iter().copied().chain([(end, 0)]) {
             if let Some(from) = since.filter(|from| at > *from && fits(now)) {
                 found.push(Span { from, to: at });
@@ -95,14 +133,14 @@ impl Course {
         joined(found)
     }
 
-    /// When there was no master, after there had been one.
+    /// When nobody answered for its addresses, after somebody had.
     pub fn outages(&self, end: u64) -> Vec<Span> {
-        self.with_masters(0, end)
+        self.with_answering(0, end)
     }
 
-    /// When there was more than one, but for moments: one master yields to another as soon as it hears it.
+    /// When more than one did, but for moments: one master yields to another as soon as it hears it.
     pub fn split_brain(&self, end: u64) -> Vec<Span> {
-        let mut spans = self.with_masters(2, end);
+        let mut spans = self.with_answering(2, end);
         spans.retain(|span| span.to - span.from >= MOMENT);
         spans
     }
@@ -159,7 +197,7 @@ impl History {
         match course.tracks.iter().position(|track| track.host == host) {
             Some(at) => &mut course.tracks[at],
             None => {
-                course.tracks.push(Track { host, states: vec![(0, VrrpState::Init)] });
+                course.tracks.push(Track::new(host));
                 let last = course.tracks.len() - 1;
                 &mut course.tracks[last]
             }
@@ -183,6 +221,14 @@ impl History {
         }
     }
 
+    /// Whether a host answers for the addresses of this virtual router from now on.
+    pub(crate) fn answers(&mut self, at: u64, host: usize, router: &Name, answers: bool) {
+        let track = self.track(host, router);
+        if track.answers.last().is_none_or(|(_, last)| *last != answers) {
+            track.answers.push((at, answers));
+        }
+    }
+
     /// The process of a host is gone.
     pub(crate) fn gone(&mut self, at: u64, host: usize) {
         for track in self.courses.iter_mut().flat_map(|course| &mut course.tracks).filter(|t| t.host == host)
@@ -201,7 +247,10 @@ mod tests {
     #[test]
     fn outages_and_split_brain_come_out_of_the_states() {
         use VrrpState::{Backup, Init, Master};
-        let track = |host, states: &[(u64, VrrpState)]| Track { host, states: states.to_vec() };
+        let track = |host, states: &[(u64, VrrpState)]| {
+            let answers = states.iter().map(|(at, state)| (*at, *state == Master)).collect();
+            Track { host, states: states.to_vec(), answers }
+        };
         let course = Course {
             name: "VI_1".into(),
             tracks: vec![
@@ -212,5 +261,26 @@ mod tests {
         };
         assert_eq!(course.outages(30_000), [Span { from: 10_000, to: 14_000 }]);
         assert_eq!(course.split_brain(30_000), [Span { from: 20_000, to: 22_000 }]);
+    }
+
+    #[test]
+    fn a_master_that_stands_still_is_an_outage_and_addresses_that_were_left_are_a_split_brain() {
+        use VrrpState::{Backup, Init, Master};
+        let still = Track {
+            host: 0,
+            states: vec![(0, Init), (1_000, Master)],
+            answers: vec![(0, false), (1_000, true), (10_000, false), (25_000, true)],
+        };
+        let left = Track {
+            host: 1,
+            states: vec![(0, Backup), (14_000, Master), (20_000, Init)],
+            answers: vec![(0, false), (14_000, true)],
+        };
+        assert_eq!(still.standing_still(30_000), [Span { from: 10_000, to: 25_000 }]);
+        assert_eq!(left.left(30_000), [Span { from: 20_000, to: 30_000 }]);
+        assert!(still.left(30_000).is_empty() && left.standing_still(30_000).is_empty());
+        let course = Course { name: "VI_1".into(), tracks: vec![still, left] };
+        assert_eq!(course.outages(30_000), [Span { from: 10_000, to: 14_000 }]);
+        assert_eq!(course.split_brain(30_000), [Span { from: 25_000, to: 30_000 }]);
     }
 }

@@ -13,7 +13,7 @@ use keepwatch_bus::{EventId, Fact};
 use keepwatch_model::InterfaceAddress;
 use keepwatch_vrrp::{
     AddressChange, Definitions, Level, LinkAddress, LinkId, LinkState, Node, Origin, Outbox, Output, Release,
-    TrackedKind,
+    RouterSpec, TrackedKind,
 };
 
 /// Datagrams that wait in a socket for a host that stands still; more are lost, as in a kernel.
@@ -190,6 +190,26 @@ impl Host {
     /// Whether a virtual address stands there, whoever put it.
     pub fn has(&self, address: IpAddr) -> bool {
         self.virtuals.keys().any(|(_, held)| *held == address)
+    }
+
+    /// Whether it answers for the addresses of a virtual router, and forwards what is sent to them: as its master, or since a
+    /// process that is gone has left them on an interface that is up. Never while it stands still.
+    pub fn answers(&self, router: &RouterSpec) -> bool {
+        if self.frozen {
+            return false;
+        }
+        if self.alive {
+            return self.state(&router.name) == VrrpState::Master;
+        }
+        let left = |address: &InterfaceAddress| {
+            self.virtuals.keys().any(|(link, held)| *held == address.address && self.link_up[*link])
+        };
+        router.addresses.iter().any(left)
+    }
+
+    /// How something that it follows stands.
+    pub(crate) fn level(&self, kind: TrackedKind, name: &Name) -> Option<Level> {
+        self.levels.get(&(kind, name.clone())).copied()
     }
 
     /// Its power was gone, and with it what the kernel knew.

@@ -130,6 +130,7 @@ impl Lan {
             self.hosts[host].start(now, WALL + (now - self.epoch));
             self.history.note(self.now, host, "starts".to_owned());
             self.carry_out(host);
+            self.see_answers(host);
         }
     }
 
@@ -174,6 +175,7 @@ impl Lan {
         if self.hosts[host].alive && !self.hosts[host].frozen {
             self.hosts[host].frozen = true;
             self.history.note(self.now, host, "stands still".to_owned());
+            self.see_answers(host);
         }
     }
 
@@ -184,6 +186,7 @@ impl Lan {
             self.history.note(self.now, host, "goes on".to_owned());
             self.hosts[host].thaw(now);
             self.carry_out(host);
+            self.see_answers(host);
         }
     }
 
@@ -201,6 +204,7 @@ impl Lan {
             self.hosts[host].tell_link(now, link);
             self.carry_out(host);
         }
+        self.see_answers(host);
     }
 
     /// What is sent by the one is heard by the other no longer, or again.
@@ -211,6 +215,11 @@ impl Lan {
             let what = if cut { "is not heard any more by" } else { "is heard again by" };
             self.history.note(self.now, from, format!("{what} {other}"));
         }
+    }
+
+    /// Whether the one is not heard by the other.
+    pub fn is_cut(&self, from: usize, to: usize) -> bool {
+        self.cut.contains(&(from, to))
     }
 
     /// Whether everybody hears everybody, and nothing is lost.
@@ -296,11 +305,25 @@ impl Lan {
         for packet in sent {
             self.fly(host, packet);
         }
+        let something = !deeds.is_empty();
         self.history.deeds(self.now, host, deeds);
+        if something {
+            self.see_answers(host);
+        }
     }
 
     fn see_states(&mut self, host: usize) {
         self.history.gone(self.now, host);
+        self.see_answers(host);
+    }
+
+    /// Which virtual routers' addresses it answers for now.
+    fn see_answers(&mut self, host: usize) {
+        let there = &self.hosts[host];
+        for router in &there.plan.definitions.routers {
+            let answers = there.answers(&router.spec);
+            self.history.answers(self.now, host, &router.spec.name, answers);
+        }
     }
 
     fn fly(&mut self, from: usize, sent: crate::host::Sent) {

@@ -84,7 +84,18 @@ fn summary(out: &mut String, history: &History, course: &Course, end: u64) {
         let _ = writeln!(out, "  master  {host}  {}", between(*span));
     }
     if masters.is_empty() {
+        // Nor was there an outage of what never was.
         let _ = writeln!(out, "  nobody was ever master");
+        return;
+    }
+    for track in &course.tracks {
+        let host = &history.hosts[track.host];
+        for span in track.standing_still(end) {
+            let _ = writeln!(out, "  {host} stands still and answers nobody  {}", between(span));
+        }
+        for span in track.left(end) {
+            let _ = writeln!(out, "  {host} has the addresses, but no process  {}", between(span));
+        }
     }
     list(out, "outage", &course.outages(end));
     list(out, "split brain", &course.split_brain(end));

@@ -29,15 +29,9 @@ fn lan(texts: &[String]) -> Lan {
 }
 
 fn run(mut lan: Lan, faults: &[&str], seconds: u64) -> History {
-    let all: Result<Vec<_>, _> = faults.iter().map(|text| Scheduled::parse(text, &lan)).collect();
-    let mut all: Vec<Scheduled> = all.expect("faults").into_iter().flatten().collect();
-    all.sort_by_key(|scheduled| scheduled.at);
-    (0..lan.hosts.len()).for_each(|host| lan.start(host));
-    for Scheduled { at, fault } in all {
-        lan.run_until(at, &mut |_| {});
-        fault.happen(&mut lan);
-    }
-    lan.run_until(seconds * 1_000_000, &mut |_| {});
+    let end = seconds * 1_000_000;
+    let all = fault::schedule(faults, &lan, end).expect("faults");
+    fault::run(&mut lan, all, end).expect("each of them changes something");
     lan.history
 }
 
@@ -159,6 +153,8 @@ fn faults_that_mean_nothing_are_refused_in_words() {
         ("loss 101% at 1s", "0 to 100"),
         ("A down at 1s for", "after `at` comes a time"),
         ("at 1s", "nothing happens"),
+        ("cut A A at 1s", "a host can't be cut from itself: `A` is named twice"),
+        ("cut B > B at 1s", "a host can't be cut from itself: `B` is named twice"),
     ] {
         let problem = Scheduled::parse(text, &lan).expect_err(text);
         assert!(problem.contains(said), "{text}: {problem}");
@@ -168,6 +164,97 @@ fn faults_that_mean_nothing_are_refused_in_words() {
     {
         assert_eq!(fault::time(text), Ok(micros));
     }
+}
+
+#[test]
+fn faults_that_change_nothing_are_refused_in_words() {
+    let texts = [instance("interface eth0", 150, ""), instance("interface eth0", 100, "")];
+    for (faults, said) in [
+        (
+            ["A down at 100s"].as_slice(),
+            "`A down at 100s`: at 100 s it is over, for it ends at 60 s: look longer",
+        ),
+        (&["A freeze at 10s"], "`A freeze at 10s`: it never goes on, which is as if it were down"),
+        (&["A freeze at 10s", "B thaw at 20s"], "(`A thaw at …`)"),
+        (&["A up at 10s"], "`A up at 10s`: nothing happens, for at 10 s A is up already"),
+        (&["A start at 10s"], "the process of A runs already"),
+        (&["A thaw at 10s"], "A goes on already"),
+        (&["A down at 10s", "A down at 20s"], "at 20 s A is down already"),
+        (&["A crash at 10s", "A stop at 20s"], "the process of A does not run already"),
+        (&["A crash at 10s", "A freeze at 20s for 1s"], "A does not run already"),
+        (&["A eth0 up at 10s"], "eth0 of A is up already"),
+        (&["cut A > B at 10s", "cut A > B at 20s"], "B does not hear A already"),
+        (&["loss 0% at 10s"], "0 % of packets are lost already"),
+        (&["delay 0.1ms at 10s"], "packets take 0.1 ms already"),
+    ] {
+        let mut lan = lan(&texts);
+        let end = 60_000_000;
+        let ran = fault::schedule(faults, &lan, end).and_then(|all| fault::run(&mut lan, all, end));
+        let problem = ran.expect_err(said);
+        assert!(problem.contains(said), "{faults:?}: {problem}");
+    }
+    // What `for` undoes may be undone by then, or lie behind the end; and a host that crashed has power to lose.
+    for faults in [
+        ["A down at 10s for 20s", "A up at 15s"],
+        ["A freeze at 10s for 90s", "B stop at 20s"],
+        ["A crash at 10s", "A down at 20s"],
+        ["A freeze at 10s", "A down at 20s"],
+    ] {
+        run(lan(&texts), &faults, 60);
+    }
+}
+
+#[test]
+fn a_master_that_stands_still_serves_nobody_until_another_takes_over_or_it_goes_on() {
+    let texts = [instance("interface eth0", 150, ""), instance("interface eth0", 100, "")];
+    let end = 60_000_000;
+    let history = run(lan(&texts), &["A freeze at 10s for 20s"], 60);
+    let course = &history.courses[0];
+    let outages = course.outages(end);
+    assert_eq!(outages.len(), 1, "{outages:?}");
+    assert_eq!((outages[0].from, outages[0].to / 1_000), (10_000_000, 13_023));
+    // It wakes as a master.
+    let split = course.split_brain(end);
+    assert!(split.iter().all(|span| span.from >= 30_000_000), "{split:?}");
+    let text = story::text(&history, end);
+    assert!(text.contains("A stands still and answers nobody  10.000 s to 30.000 s: 20.000 s"), "{text}");
+
+    // Too short for anybody to notice, but not for clients.
+    let history = run(lan(&texts), &["A freeze at 10s for 1s"], 60);
+    let outages = history.courses[0].outages(end);
+    assert_eq!(
+        outages.iter().map(|span| (span.from, span.to)).collect::<Vec<_>>(),
+        [(10_000_000, 11_000_000)]
+    );
+
+    // A backup that stands still keeps nobody from anything.
+    let history = run(lan(&texts), &["B freeze at 10s for 1s"], 60);
+    assert!(history.courses[0].outages(end).is_empty());
+}
+
+#[test]
+fn addresses_that_a_crash_leaves_are_served_and_are_on_two_hosts_once_another_takes_over() {
+    let texts = [instance("interface eth0", 150, ""), instance("interface eth0", 100, "")];
+    let end = 60_000_000;
+    let history = run(lan(&texts), &["A crash at 10s for 20s"], 60);
+    let course = &history.courses[0];
+    assert!(course.outages(end).is_empty(), "{:?}", course.outages(end));
+    let split = course.split_brain(end);
+    assert_eq!(split.len(), 1, "{split:?}");
+    assert_eq!((split[0].from / 1_000, split[0].to / 1_000), (13_023, 30_000));
+    let text = story::text(&history, end);
+    assert!(text.contains("A has the addresses, but no process  10.000 s to 30.000 s: 20.000 s"), "{text}");
+
+    // Without power they are gone, and without an interface nobody reaches them.
+    for gone in ["A down at 20s", "A eth0 down at 20s"] {
+        let history = run(lan(&texts), &["A crash at 10s", gone], 60);
+        let split = history.courses[0].split_brain(end);
+        assert_eq!(split.last().map(|span| span.to), Some(20_000_000), "{gone}: {split:?}");
+    }
+
+    let nothing = run(lan(&texts), &["A stop at 1ms", "B stop at 1ms"], 5);
+    let text = story::text(&nothing, 5_000_000);
+    assert!(text.contains("nobody was ever master") && !text.contains("no outage"), "{text}");
 }
 
 #[test]

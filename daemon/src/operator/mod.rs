@@ -256,8 +256,6 @@ enum Verb {
     Simulate {
         #[command(flatten)]
         arguments: simulate::Arguments,
-        #[command(flatten)]
-        reading: Reading,
     },
 }
 
@@ -310,7 +308,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Verb::Config { file, json: _, reading } => language::config(&file, &reading.options(), &mut out),
         Verb::Observe { arguments } => observe::run(&arguments, &mut out),
         Verb::Realserver(arguments) => realserver::run(arguments, &mut out),
-        Verb::Simulate { arguments, reading } => simulate::run(&arguments, &reading.options(), &mut out),
+        Verb::Simulate { arguments } => simulate::run(&arguments, &mut out),
         Verb::Status { check: true, asking, .. } => nagios::run(asking.or(before), &mut out),
         Verb::Reload { asking } => reload::run(asking.or(before), &mut out),
         Verb::Dump { what, asking } => ask(Question::Dump { what }, asking.or(before), &mut out),

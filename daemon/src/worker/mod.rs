@@ -54,6 +54,7 @@ use crate::supervisor::line::Report;
 use crate::supervisor::pulse::Pace;
 use crate::supervisor::{self, EXIT_NO_CONFIG};
 use crate::{config_test, systemd};
+use changes::InForce;
 use configuration::Accepted;
 use consumers::Consumers;
 use parts::dumps::Dump;
@@ -183,6 +184,7 @@ struct Worker {
     publishers: Publishers,
     consumers: Consumers,
     at_start: AtStart,
+    in_force: InForce,
     extent: Extent,
     /// Where the configuration in force is kept for the worker after this one.
     kept: Option<Kept>,
@@ -282,6 +284,7 @@ impl Worker {
             tokio::task::spawn_blocking(move || configuration::tell_changes(&texts, &bus, cause));
         }
         let (extent, at_start) = (Extent::of(&settings, config), AtStart::of(config));
+        let in_force = InForce::of(config);
         let settings = Arc::new(settings);
         let end = TurningPoint::end(&settings, config);
         let sources = accepted.sources();
@@ -299,6 +302,7 @@ impl Worker {
             publishers,
             consumers,
             at_start,
+            in_force,
             extent,
             kept,
             pace,

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 
 use super::Worker;
-use super::changes::changes;
+use super::changes::InForce;
 use super::configuration::{self, Accepted};
 use super::parts::placed;
 use super::parts::turning_points::TurningPoint;
@@ -143,7 +143,9 @@ impl Worker {
         self.publishers.keep_names(&mut accepted.config);
         // While the world is still as it was.
         self.saved.before(self.consumers.reader());
-        let changes = changes(&self.consumers.reader().world(), &self.settings, &accepted.config);
+        let changes =
+            self.in_force.changes(&self.consumers.reader().world(), &self.settings, &accepted.config);
+        self.in_force = InForce::of(&accepted.config);
         self.peers_wait(placed::patience(&self.settings, &accepted.config));
         let possible = placed::possible(&self.settings, &accepted.config);
         possible.for_each(|report| self.to_supervisor.say(report));

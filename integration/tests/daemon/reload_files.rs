@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use integration::{Instance, stuck::StuckFile, wait};
+use integration::{Instance, keepwatchd::Keepwatchd, stuck::StuckFile, wait};
 use nix::sys::signal::Signal;
 
 use crate::scene::{Scene, calm, text};
@@ -41,6 +41,102 @@ fn the_command_waits_and_says_what_changed_or_what_is_wrong() -> Result<()> {
     let json: serde_json::Value = serde_json::from_slice(&daemon.ask(&["reload", "--json"])?.stdout)?;
     ensure!(json["outcome"]["refused"]["errors"] == 1, "{json}");
     ensure!(daemon.answer(&["status"])?.contains("VI_3"), "the one before is in force");
+    Ok(())
+}
+
+/// Every kind of block that runs in a lab, each with what it becomes, what that is called, and what it is called when it
+/// is gone.
+const BLOCKS: [(&str, &str, &str, &[&str]); 16] = [
+    (
+        "static_ipaddress {\n10.78.9.77/24 dev eth0\n}",
+        "77/24",
+        "78/24",
+        &[
+            "added    static_ipaddress 10.78.9.78/24 dev eth0",
+            "removed  static_ipaddress 10.78.9.77/24 dev eth0",
+        ],
+    ),
+    (
+        "static_routes {\n10.50.0.0/16 via 10.78.9.250\n}",
+        "via 10.78.9.250",
+        "dev eth0",
+        &[
+            "added    static_routes 10.50.0.0/16 dev eth0",
+            "removed  static_routes 10.50.0.0/16 via 10.78.9.250",
+        ],
+    ),
+    (
+        "static_rules {\nfrom 10.50.0.0/16 table 50 priority 500\n}",
+        "table 50",
+        "table 51",
+        &[
+            "added    static_rules 500: from 10.50.0.0/16 lookup 51",
+            "removed  static_rules 500: from 10.50.0.0/16 lookup 50",
+        ],
+    ),
+    ("track_group T {\ngroup {\nVI_1\n}\n}", "VI_1\n", "VI_1\nVI_2\n", &["changed  track_group T"]),
+    ("garp_group {\ngarp_interval 1\ninterface eth0\n}", "val 1", "val 2", &["changed  garp_group eth0"]),
+    (
+        "interface_up_down_delays {\neth0 1\n}",
+        "eth0 1",
+        "eth0 1 1",
+        &["changed  interface_up_down_delays eth0"],
+    ),
+    ("linkbeat_interfaces {\neth0\n}", "eth0", "eth0 IOCTL", &["changed  linkbeat_interfaces eth0"]),
+    ("SSL {\npassword one\n}", "one", "two", &["changed  SSL"]),
+    // Nobody follows it.
+    (
+        "vrrp_script s {\nscript /bin/true\n}",
+        "script s",
+        "script other",
+        &["added    vrrp_script other", "removed  vrrp_script s"],
+    ),
+    ("track_file f {\nfile /tmp/none\n}", "none", "other", &["changed  track_file f"]),
+    ("vrrp_track_process p {\nprocess one\n}", "one", "two", &["changed  vrrp_track_process p"]),
+    ("bfd_instance b {\nneighbor_ip 10.78.9.250\n}", "250", "251", &["changed  bfd_instance b"]),
+    ("observability {\nhistory none\n}", "none", "10", &["changed  observability"]),
+    ("virtual_server_group G {\n10.78.9.120 80\n}", "120", "121", &["changed  virtual_server_group G"]),
+    (
+        "virtual_server group G {\nprotocol TCP\nreal_server 10.78.9.2 80 {\nweight 2\n}\n}",
+        "weight 2",
+        "weight 3",
+        &["changed  real_server [10.78.9.2]:tcp:80 of group G"],
+    ),
+    ("vrrp_sync_group S {\ngroup {\nVI_1\n}\n}", "VI_1\n", "VI_1\nVI_2\n", &["changed  vrrp_sync_group S"]),
+];
+
+#[test]
+fn every_kind_of_block_is_told_of_when_a_reload_changes_it_and_nothing_else_is() -> Result<()> {
+    let scene = Scene::new("reload-blocks")?;
+    let second = Instance::new("VI_2").vrid(52).interval("0.5").vip("10.78.9.20/32");
+    let base = calm().version_3("") + &second.to_string();
+    let with = |changed: Option<usize>| {
+        let blocks = BLOCKS.iter().enumerate().map(|(at, (text, old, new, _))| match changed {
+            Some(changed) if changed == at => text.replace(old, new),
+            _ => (*text).to_owned(),
+        });
+        base.clone() + &blocks.collect::<Vec<_>>().join("\n")
+    };
+    // Both sides of it run.
+    let daemon = Keepwatchd::on(&scene.host).config(&with(None)).flags(&["--dataplane", "memory"]).start()?;
+    let reload = |config: &str| -> Result<String> {
+        fs::write(daemon.config_path(), config)?;
+        daemon.answer(&["reload"])
+    };
+    wait::until("it answers, and everything is known", wait::LONG, || {
+        reload(&with(None)).is_ok_and(|answer| answer.trim() == "Reloaded: nothing has changed.")
+    })?;
+    for (at, (text, _, _, expected)) in BLOCKS.iter().enumerate() {
+        let answer = reload(&with(Some(at)))?;
+        let mut told: Vec<&str> = answer.lines().skip(1).map(str::trim).collect();
+        // A virtual router that belongs to a group says so itself, and is told of, too.
+        told.retain(|line| *line != "changed  vrrp_instance VI_2");
+        ensure!(told == *expected, "{text}: {answer}");
+        // What is told of has reached everybody when all is as it was.
+        wait::until("all is as it was", wait::LONG, || {
+            reload(&with(None)).is_ok_and(|answer| answer.trim() == "Reloaded: nothing has changed.")
+        })?;
+    }
     Ok(())
 }
 

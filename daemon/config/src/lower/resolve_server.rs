@@ -322,7 +322,13 @@ fn sorry_inhibit(draft: &ServerDraft, name: &str, context: &mut Context) -> bool
     let same = |real: &&RealDraft| (real.address, real.port) == (sorry.address, sorry.port);
     let Some(real) = draft.reals.iter().find(same) else { return inhibit };
     let wanted = real.inhibit.unwrap_or(draft.inhibit);
-    if wanted != inhibit {
+    if wanted == inhibit {
+        let message = format!("the sorry server of {name} is one of its real servers");
+        let diagnostic = Diagnostic::warning("conflict", message)
+            .at(sorry.at, "when the others have failed this one serves, whether its checks say so or not")
+            .also(real.at, "the real server");
+        context.report(diagnostic);
+    } else {
         let (has, made) = if wanted { ("is not", "inhibited too") } else { ("is", "not inhibited either") };
         context.report(
             Diagnostic::error(

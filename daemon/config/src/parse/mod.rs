@@ -79,6 +79,21 @@ struct Statement {
     misspelt: bool,
 }
 
+/// A keyword that was given.
+#[derive(Clone, Copy, Debug)]
+struct Given {
+    block: BlockId,
+    name: &'static str,
+    has_value: bool,
+    span: Span,
+}
+
+impl Given {
+    fn of(block: BlockId, node: &Node) -> Self {
+        Self { block, name: node.keyword.name, has_value: !node.args.is_empty(), span: node.name.span }
+    }
+}
+
 /// Builds the tree.
 pub(crate) struct Parser<'a> {
     items: Items,
@@ -96,7 +111,7 @@ pub(crate) struct Parser<'a> {
     said_keywords: Vec<(BlockId, &'static str)>,
     said_old: Vec<Box<str>>,
     /// What counts once in the blocks that are one wherever they stand, the top level and `global_defs`, and was given.
-    given: Vec<(BlockId, &'static str, Span)>,
+    given: Vec<Given>,
     /// Names of blocks that were not understood; nobody should complain that they are missing.
     pub(crate) skipped_names: Vec<Box<str>>,
     /// Keywords that stand where they have nothing to do, or have a wrong value (and that is reported): nobody should
@@ -293,36 +308,47 @@ impl<'a> Parser<'a> {
 
     /// Says so when a keyword that counts once was given before; true when this one has no effect.
     fn is_left_out(&mut self, node: &Node) -> bool {
-        let label = match node.keyword.again {
-            Again::Replaces | Again::Adds => return false,
-            Again::LastCounts => "this one counts",
-            Again::FirstCounts => "this one is left out",
-        };
+        let again = node.keyword.again;
+        // What stands alone says the same twice, and what is in braces is put together.
+        let nothing_lost = node.keyword.args.is_empty() || node.keyword.body != Body::None;
+        if again == Again::Adds || again == Again::Replaces && (nothing_lost || node.bad) {
+            return false;
+        }
         let block = self.block();
         let name = node.keyword.name;
         let before = match block {
             BlockId::Root | BlockId::Global => {
-                let before = self.given.iter().find(|(b, n, _)| (*b, *n) == (block, name));
-                before.map(|(_, _, span)| *span)
+                self.given.iter().find(|given| (given.block, given.name) == (block, name)).copied()
             }
             _ => {
                 let same = |other: &&Node| other.keyword.name == name && !other.bad;
                 let siblings = self.node().map(|parent| &parent.children);
-                siblings.and_then(|all| all.iter().find(same)).map(|other| other.name.span)
+                siblings.and_then(|all| all.iter().find(same)).map(|other| Given::of(block, other))
             }
         };
         let Some(before) = before else {
             if matches!(block, BlockId::Root | BlockId::Global) && !node.bad {
-                self.given.push((block, name, node.name.span));
+                self.given.push(Given::of(block, node));
             }
             return false;
         };
-        self.context.report(
-            Diagnostic::error("duplicate-keyword", format!("`{name}` was given before"))
-                .at(node.name.span, label)
-                .also(before, "here"),
-        );
-        node.keyword.again == Again::FirstCounts
+        let message = format!("`{name}` was given before");
+        let diagnostic = match again {
+            // A switch, as often as one likes.
+            Again::Replaces if !before.has_value && node.args.is_empty() => return false,
+            Again::Adds => return false,
+            Again::Replaces => {
+                Diagnostic::warning("duplicate-keyword", message).at(node.name.span, "this one counts")
+            }
+            Again::LastCounts => {
+                Diagnostic::error("duplicate-keyword", message).at(node.name.span, "this one counts")
+            }
+            Again::FirstCounts => {
+                Diagnostic::error("duplicate-keyword", message).at(node.name.span, "this one is left out")
+            }
+        };
+        self.context.report(diagnostic.also(before.span, "here"));
+        again == Again::FirstCounts
     }
 
     fn close(&mut self, span: Span, sink: &mut dyn FnMut(Node, &mut Context)) {

@@ -138,7 +138,13 @@ impl Parser<'_> {
                 inner.text
             ));
         }
-        let titles: Vec<String> = blocks.iter().map(BlockId::to_string).collect();
+        let mut titles: Vec<String> = Vec::new();
+        for title in blocks.iter().map(BlockId::to_string) {
+            // Blocks of one name may have other keywords.
+            if !titles.contains(&title) {
+                titles.push(title);
+            }
+        }
         diagnostic.help(format!("it can stand in {}", titles.join(", ")))
     }
 

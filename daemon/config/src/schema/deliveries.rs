@@ -19,6 +19,7 @@ const HEADER: Keyword = kw(
     &[one("NAME", Kind::Word), one("VALUE", Kind::Word).secret()],
     "Sent with each request; may be given several times. The value is kept secret.",
 )
+.repeats()
 .example("header authorization \"Bearer 12345\"");
 
 /// How long they may take.
@@ -79,6 +80,7 @@ pub(super) const WEBHOOK: Block<Webhook> = Block(&[
         "Only what is about one of these: instances, groups, interfaces, addresses with or without port and so on.",
     )
     .default("whatever it is about")
+    .repeats()
     .example("subjects VI_1 10.0.0.1:80")
     .sets(|to, node, _| to.subjects.extend(node.args.iter().map(|word| (&*word.text).into()))),
     kw(
@@ -88,6 +90,7 @@ pub(super) const WEBHOOK: Block<Webhook> = Block(&[
          or subsystems of the log (`vrrp`, `check`, …). Not for the form `alertmanager`.",
     )
     .default("what is logged without -D")
+    .repeats()
     .example("kinds vrrp real_server_removed")
     .sets(|to, node, _| to.kinds.extend(node.args.iter().map(|word| (&*word.text).into()))),
     TIMEOUT.sets(|to, node, _| to.timeout = node.seconds(0).unwrap_or(to.timeout)),

@@ -107,6 +107,7 @@ pub(crate) const GARP_GROUP: Block<GarpGroupDraft> = Block(&[
     .example("gna_interval 0.1")
     .sets(|to, node, _| to.gna_interval = node.seconds(0)),
     kw("interface", &[one("INTERFACE", Kind::Interface)], "The interface of the group.")
+        .repeats()
         .example("interface eth0")
         .sets(|to, node, _| to.interfaces.extend(node.args.first().cloned())),
     kw("interfaces", &[], "The interfaces that share the limits.")

@@ -122,11 +122,12 @@ impl Arg {
 /// What a keyword means that was given in this block before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Again {
-    /// The later one takes its place, and nothing is said.
+    /// The later one takes its place, of which keepalived says nothing: a warning, if it has a value. What is in the braces of
+    /// several is as if it stood in one.
     Replaces,
-    /// The later one takes its place, which is said.
+    /// The later one takes its place, which is a mistake to keepalived too.
     LastCounts,
-    /// The later one is left out, which is said.
+    /// The later one is left out, which is a mistake to keepalived too.
     FirstCounts,
     /// One more of its kind.
     Adds,

@@ -114,7 +114,7 @@ pub(super) const CASES: &[Case] = &[
     ("texp-bad", "vrrp_instance A {\n@1\nnopreempt\ntimer_expired_backup 255\n}\n", RunsChanged, &["out-of-range"]),
     ("thexp", "vrrp_instance A {\n@1\nnopreempt\nthread_timer_expired 100\n}\n", RunsChanged, &["deprecated-keyword"]),
     ("state-master-backup", "vrrp_instance A {\n@1\nstate MASTER\nstate BACKUP\n}\n", RunsChanged, &["conflict"]),
-    ("state-backup-master", "vrrp_instance A {\n@1\nstate BACKUP\nstate MASTER\n}\n", Runs, &[]),
+    ("state-backup-master", "vrrp_instance A {\n@1\nstate BACKUP\nstate MASTER\n}\n", Runs, &["duplicate-keyword"]),
     ("state-fault", "vrrp_instance A {\n@1\nstate FAULT\n}\n", RunsChanged, &["invalid-value"]),
     ("prio0", "vrrp_instance A {\n@1\npriority 0\n}\n", RunsChanged, &["out-of-range"]),
     ("prio256", "vrrp_instance A {\n@1\npriority 256\n}\n", RunsChanged, &["out-of-range"]),

@@ -52,7 +52,7 @@ const ROUTES: &[Case] = &[
     ("inet 10.9.0.0/24 via 10.0.0.5", Runs, &[]),
     ("inet6 10.9.0.0/24 via 10.0.0.5", RunsChanged, &["family-mix"]),
     ("10.9.0.0/24 inet6", RunsChanged, &["family-mix"]),
-    ("10.9.0.0/24 inet", Runs, &[]),
+    ("10.9.0.0/24 inet", Runs, &["missing-part"]),
     ("2001:db8::/32 inet", RunsChanged, &["family-mix"]),
     ("10.9.0.0/24 src fe80::1", RunsChanged, &["family-mix"]),
     ("10.9.0.0/24 src x", RunsChanged, &["invalid-address"]),

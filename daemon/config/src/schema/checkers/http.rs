@@ -52,6 +52,8 @@ const PAGES: Block<HttpDraft> = Block(&[
         &[opt("NAME", Kind::Word)],
         "Name to send in the TLS handshake; without one, as `enable_sni`.",
     )
+    // It says more of a second one itself.
+    .repeats()
     .example("sni_name www.example.com")
     .sets(HttpDraft::sni_name),
     switch("fast_recovery", "A failed checker asks for its URLs without a pause between them.")

@@ -50,6 +50,7 @@ pub(crate) const URL: Block<UrlDraft> = Block(&[
         .sets(|to, node, _| to.digest = node.arg(0).and_then(Digest::parse)),
     kw("status_code", &[any("CODE | FROM-TO", Kind::Status)], "Status codes that are right.")
         .default("200-299")
+        .repeats()
         .example("status_code 200")
         // Those that are right count even if another is not.
         .sets_or(UrlDraft::status_codes, UrlDraft::status_codes),
@@ -71,6 +72,7 @@ pub(crate) const URL: Block<UrlDraft> = Block(&[
         &[any("OPTION", Kind::Options("regex"))],
         "Options of the pattern, as PCRE names them.",
     )
+    .repeats()
     .example("regex_options caseless")
     .sets(|to, node, context| to.regex.with(node).options(node, context)),
     kw(

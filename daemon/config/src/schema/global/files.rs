@@ -28,6 +28,7 @@ pub(super) const FILES: Block<GlobalDraft> = Block(&[
         &[any("[+|-]read | match | wildcard_match | brace_match", Kind::Word)],
         "What `include` asks of its files.",
     )
+    .repeats()
     .example("include_check read +match").sets_nothing(),
     kw(
         "reload_check_config",

@@ -21,6 +21,7 @@ pub(super) const IPVS: Block<GlobalDraft> = Block(&[
         "Timeouts of IPVS connections.",
     )
     .default("the kernel's")
+    .repeats()
     .example("lvs_timeouts tcp 900 tcpfin 120 udp 300")
     .sets(|to, node, context| timeouts(&mut to.model.lvs_timeouts, node, context)),
     flag("lvs_flush", "Empty the IPVS table at start.")

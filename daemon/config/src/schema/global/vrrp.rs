@@ -83,6 +83,7 @@ pub(super) const VRRP: Block<GlobalDraft> = Block(&[
         &[one("SECONDS", Kind::Seconds(1000, MICROS))],
         "How long instances wait at start; the longest of several counts.",
     )
+    .repeats()
     .default("0")
     .example("vrrp_startup_delay 5.5")
     .sets(|to, node, _| longest(&mut to.model.vrrp_startup_delay, node)),
@@ -91,6 +92,7 @@ pub(super) const VRRP: Block<GlobalDraft> = Block(&[
         &[one("SECONDS", Kind::Seconds(1000, MICROS))],
         "How long after boot instances wait; the longest of several counts.",
     )
+    .repeats()
     .default("0")
     .example("vrrp_delay_after_boot 60")
     .sets(|to, node, _| longest(&mut to.model.vrrp_delay_after_boot, node)),

@@ -34,6 +34,8 @@ const ELECTION: Block<InstanceDraft> = Block(&[
         "State to begin in; it decides nothing after the first election.",
     )
     .default("BACKUP, or MASTER with priority 255")
+    // It says more of a second one itself; so does `version`.
+    .repeats()
     .example("state MASTER")
     .sets(InstanceDraft::state),
     kw("interface", &[one("INTERFACE", Kind::Interface)], "Interface that adverts use and addresses go on.")
@@ -67,6 +69,7 @@ const ELECTION: Block<InstanceDraft> = Block(&[
     .example("advert_int 2")
     .sets(|to, node, _| to.advert_int = node.placed(node.seconds(0))),
     kw("version", &[one("VERSION", Kind::Int(2, 3))], "Version of VRRP.")
+        .repeats()
         .default("vrrp_version; 3 for IPv6")
         .example("version 3")
         .sets(InstanceDraft::version),
@@ -223,8 +226,14 @@ impl InstanceDraft {
                     Diagnostic::error("conflict", "`state` was MASTER before").at(at, "has no effect");
                 context.report(diagnostic.also(first, "here"));
             }
-            (true, _) => self.state = Some((InitialState::Master, at)),
-            (false, _) => self.state = Some((InitialState::Backup, at)),
+            (is_master, before) => {
+                if let Some((_, first)) = before {
+                    let diagnostic = Diagnostic::warning("duplicate-keyword", "`state` was given before");
+                    context.report(diagnostic.at(node.name.span, "this one counts").also(first, "here"));
+                }
+                let state = if is_master { InitialState::Master } else { InitialState::Backup };
+                self.state = Some((state, at));
+            }
         }
     }
 

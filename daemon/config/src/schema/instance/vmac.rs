@@ -34,6 +34,7 @@ pub(super) const VMAC: Block<InstanceDraft> = Block(&[
         &[any("[NAME] [ADDRESS] [bridge | private | vepa]", Kind::Options("ipvlan"))],
         "Use an ipvlan interface.",
     )
+    .first_counts()
     .example("use_ipvlan ipv.51 192.0.2.51")
     .sets(use_ipvlan),
 ]);
@@ -43,11 +44,6 @@ fn use_vmac(draft: &mut InstanceDraft, node: &Node, context: &mut Context) {
 }
 
 fn use_ipvlan(draft: &mut InstanceDraft, node: &Node, context: &mut Context) {
-    if draft.vmac.as_ref().is_some_and(|vmac| matches!(vmac.kind, KindDraft::Ipvlan { .. })) {
-        let diagnostic = Diagnostic::error("duplicate-keyword", "`use_ipvlan` was given before");
-        context.report(diagnostic.at(node.name.span, "this one is left out"));
-        return;
-    }
     read(draft, KindDraft::Ipvlan { mode: None, address: None, address_written: false }, node, context);
 }
 

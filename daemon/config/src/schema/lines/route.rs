@@ -42,6 +42,8 @@ struct RouteDraft {
     metric: Option<u32>,
     hop: RouteHop,
     next_hops: Vec<NextHop>,
+    /// It says `nexthop`, be it a wrong one (reported).
+    says_next_hops: bool,
     expires: Option<u32>,
     router_preference: Option<RouterPreference>,
     ttl_propagate: Option<bool>,
@@ -227,6 +229,7 @@ impl RouteDraft {
             let message = "`nexthop` does not go with `or`".into();
             return line.refuse(word, "conflict", message, "the route is left out");
         }
+        self.says_next_hops = true;
         self.next_hops = nexthop::read_all(line, word);
         Some(())
     }
@@ -237,6 +240,14 @@ impl RouteDraft {
             context.report(diagnostic.at(first.span, "left out"));
             return None;
         };
+        let hops = self.says_next_hops || !self.next_hops.is_empty();
+        if !hops && nexthop::leads_nowhere(&self.hop) && leads_somewhere(self.kind) {
+            let message = "this route says neither `via` nor `dev`, nor that its packets are dropped";
+            let diagnostic = Diagnostic::warning("missing-part", message)
+                .at(destination.at, "the kernel refuses it")
+                .help("where do its packets go? `via ADDRESS`, `dev INTERFACE`, or before the destination `blackhole` or the like");
+            context.report(diagnostic);
+        }
         let protocol = tracked_protocol("route", self.protocol, self.no_track, context);
         let has_interface = self.hop.interface.is_some();
         Some(Route {
@@ -260,6 +271,24 @@ impl RouteDraft {
             no_track: self.no_track,
             track_group: self.track_group.finish(self.no_track, has_interface, "`dev`", context),
         })
+    }
+}
+
+/// Whether packets of such a route go to somebody.
+fn leads_somewhere(kind: RouteKind) -> bool {
+    match kind {
+        RouteKind::Unicast
+        | RouteKind::Local
+        | RouteKind::Broadcast
+        | RouteKind::Anycast
+        | RouteKind::Multicast => true,
+        RouteKind::Blackhole
+        | RouteKind::Unreachable
+        | RouteKind::Prohibit
+        | RouteKind::Throw
+        | RouteKind::Nat
+        | RouteKind::Xresolve
+        | RouteKind::Number(_) => false,
     }
 }
 

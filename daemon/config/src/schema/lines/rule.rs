@@ -122,11 +122,11 @@ const RULE: Options<RuleDraft> = Options(&[
         Some(())
     }),
     option("sport", "PORT | FIRST-LAST", "Packets from these ports.").takes(|to, line, word| {
-        to.source_ports = optional(line, word, ports)?;
+        to.source_ports = port_range(line, word)?;
         Some(())
     }),
     option("dport", "PORT | FIRST-LAST", "Packets to these ports.").takes(|to, line, word| {
-        to.destination_ports = optional(line, word, ports)?;
+        to.destination_ports = port_range(line, word)?;
         Some(())
     }),
     flag("no_track", "What becomes of it does not matter.").is(|to| to.no_track = true),
@@ -361,7 +361,25 @@ fn users(line: &mut OptionLine, option: &Word) -> Option<(u32, u32)> {
         let message = format!("`{}` is no range of users", value.text);
         return line.refuse(value, "invalid-number", message, "expected `FIRST-LAST`");
     }
-    range
+    range.inspect(|(first, last)| in_order(line, value, first <= last))
+}
+
+fn port_range(line: &mut OptionLine, option: &Word) -> Option<Option<(u16, u16)>> {
+    let value = line.peek();
+    let found = optional(line, option, ports)?;
+    if let Some(((first, last), value)) = found.zip(value) {
+        in_order(line, value, first <= last);
+    }
+    Some(found)
+}
+
+/// The kernel takes no range whose first is greater than its last.
+fn in_order(line: &mut OptionLine, value: &Word, ordered: bool) {
+    if !ordered {
+        let message = format!("`{}` begins behind its end", value.text);
+        let diagnostic = Diagnostic::warning("conflict", message);
+        line.context.report(diagnostic.at(value.span, "the kernel refuses the rule"));
+    }
 }
 
 /// `FIRST-LAST`, or one port.

@@ -52,12 +52,25 @@ pub(super) fn via(hop: &mut RouteHop, line: &mut OptionLine, option: &Word) -> O
     Some(())
 }
 
+/// Whether it says neither by whom nor where packets go out.
+pub(super) fn leads_nowhere(hop: &RouteHop) -> bool {
+    hop.via.is_none() && hop.interface.is_none()
+}
+
 /// The rest of a line after its first `nexthop`. A mistake leaves out that one and those after it.
 pub(super) fn read_all(line: &mut OptionLine, first: &Word) -> Vec<NextHop> {
     let mut hops = Vec::new();
+    let mut begin = first;
     while let Some(hop) = read_one(line) {
+        if leads_nowhere(&hop.hop) {
+            let message = "this `nexthop` has neither `via` nor `dev`";
+            let diagnostic = Diagnostic::warning("missing-part", message);
+            line.context.report(diagnostic.at(begin.span, "the kernel refuses the route"));
+        }
         hops.push(hop);
-        if line.skip(&first.text) {
+        if let Some(word) = line.peek().filter(|word| word.text == first.text) {
+            line.next();
+            begin = word;
             continue;
         }
         if let Some(word) = line.next() {
