@@ -149,7 +149,7 @@ MISC = {
     "good": "#!/bin/sh\nexit 0\n",
     "status": "#!/bin/sh\nexit 255\n",
     "signal": "#!/bin/sh\nkill -SEGV $$\n",
-    "slow": "#!/bin/sh\ntrap 'exit 0' TERM\nsleep 9 &\nwait\n",
+    "slow": "#!/bin/sh\ntrap 'exit 0' TERM\nsleep 30 &\nwait\n",
     "endless": "#!/bin/sh\nwhile :; do echo more; sleep 1; done\n",
     "much": "#!/bin/sh\nhead -c 300000 /dev/zero\nexit 0\n",
     "asks": "#!/bin/sh\nread answer && exit 0\nexit 3\n",
@@ -191,7 +191,7 @@ def config():
         for _, port, _, _ in (cell for cell in cells() if cell[0] == checker):
             within = "connect_timeout 2"
             if checker == "MISC_CHECK":
-                within = f"misc_path {SCRIPTS}/{port}\n misc_timeout 2\n user root"
+                within = f"misc_path {SCRIPTS}/{port}\n misc_timeout 6\n user root"
             print(f" real_server {host(checker, port)} {port} {{\n {checker} {{\n {within}\n {more_of_it}\n }}\n }}")
         print("}")
 
