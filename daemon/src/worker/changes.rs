@@ -48,6 +48,8 @@ impl InForce {
             static_rules: _,
             virtual_server_groups: _,
             virtual_servers: _,
+            // By which entry a group is known is no setting.
+            leads: _,
             track_groups,
             garp_groups,
             track_scripts,
@@ -91,6 +93,7 @@ impl InForce {
             ssl,
             // Each with the services that it answers to.
             virtual_servers: _,
+            leads: _,
             observability,
         } = new;
         let (mut all, old) = (Changes::default(), &world.settings);
