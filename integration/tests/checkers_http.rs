@@ -231,7 +231,7 @@ fn genhash_lists_what_the_daemon_sees_and_follows_a_page() -> Result<()> {
         "/first (Host: outer.example)\n  configured  none\n  seen now    161bc25962da8fed6d2f59922fb642aa";
     ensure!(told.contains(undigested), "{told}");
     // It is found without HTTP, too.
-    let socket = host.directory().join("keepwatchd.sock").display().to_string();
+    let socket = host.directory().join("control.sock").display().to_string();
     let by_socket = list_of(&["--live", &socket]).unwrap_or_default();
     ensure!(by_socket == told, "{by_socket}\n{told}");
     let nobody = host.output(genhash, &["--live", "127.0.0.1:9"])?;
