@@ -57,7 +57,7 @@ impl Story {
     fn apply_all(&mut self, definitions: Vec<Definition>) {
         self.runtime.block_on(async {
             let coming = entries(&definitions);
-            let Defined { new, told } = self.desk.director.define(definitions, None);
+            let Defined { new, told, .. } = self.desk.director.define(definitions, None);
             let existing = self.reconciler.prepare(coming, &told, &mut self.desk).await;
             self.desk.director.begin(new, &existing.strange);
             self.reconciler.adopt(&existing, &self.desk);

@@ -142,7 +142,7 @@ async fn new_servers_are_told_of_before_the_table_is_read() {
     let (_orders, inbox) = mpsc::unbounded_channel();
     let mut task = Task::new(settings, bus.clone(), inbox, Beat::default());
     let marker = bus.clone();
-    let told = Box::new(move || {
+    let told = Box::new(move |_| {
         marker.publish(None, IpvsFact::IpvsRecovered {});
     });
     task.apply(desired(&[2]), None, told).await;

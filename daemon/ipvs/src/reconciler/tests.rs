@@ -49,7 +49,7 @@ impl Story {
 
     async fn define_as(&mut self, definitions: Vec<Definition>) {
         let coming = entries(&definitions);
-        let Defined { new, told } = self.desk.director.define(definitions, None);
+        let Defined { new, told, .. } = self.desk.director.define(definitions, None);
         let existing = self.reconciler.prepare(coming, &told, &mut self.desk).await;
         self.desk.director.begin(new, &existing.strange);
         self.reconciler.adopt(&existing, &self.desk);
