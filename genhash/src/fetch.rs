@@ -1,11 +1,14 @@
 //! The exchange itself: connects, sends the request, reads the answer within the limits.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
@@ -92,17 +95,17 @@ pub enum Error {
 /// # Errors
 /// See [`Error`]. A status code other than 200 is no error: the page has it.
 pub async fn digest(request: &Request) -> Result<Page, Error> {
-    let exchange = async {
+    let exchange = pin!(async {
         let stream = connect(request).await?;
         match &request.tls {
             None => digest_over(stream, request).await,
             Some(tls) => {
-                let handshake = tls::connect(stream, request.server.ip(), tls);
+                let handshake = pin!(tls::connect(stream, request.server.ip(), tls));
                 let stream = within(request.server, &request.limits, Step::Handshake, handshake).await?;
                 digest_over(stream, request).await
             }
         }
-    };
+    });
     bounded(request.server, &request.limits, exchange).await
 }
 
@@ -151,18 +154,18 @@ impl Exchange<'_> {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let exchange = async {
-            let send = async {
+        let exchange = pin!(async {
+            let send = pin!(async {
                 stream.write_all(self.request).await?;
                 stream.flush().await
-            };
+            });
             // A server that has answered before it was asked, and gone, has answered.
             match self.within(Step::Send, send).await {
                 Err(Error::Io { cause, .. }) if is_gone(&cause) => (),
                 sent => sent?,
             }
             self.receive(stream, body).await
-        };
+        });
         bounded(self.server, self.limits, exchange).await
     }
 
@@ -173,18 +176,20 @@ impl Exchange<'_> {
         let server = self.server;
         let header = |cause| Error::Header { server, cause };
         let mut reply = Reply::new(self.digest, self.limits.header);
-        let mut buffer = Vec::with_capacity(READ);
         loop {
-            buffer.clear();
-            let length = match self.within(Step::Receive, read(stream, &mut buffer)).await {
+            let has_header = reply.has_header();
+            let taken = pin!(poll_fn(|cx| take(stream, cx, |bytes| reply.push(bytes, body))));
+            let is_end = match self.within(Step::Receive, taken).await {
                 // What came is judged, not how it ended.
-                Err(Error::Io { cause, .. }) if is_gone(&cause) && reply.has_header() => 0,
-                read => read?,
+                Err(Error::Io { cause, .. }) if is_gone(&cause) && has_header => true,
+                taken => match taken? {
+                    Some(pushed) => pushed.map(|()| false).map_err(header)?,
+                    None => true,
+                },
             };
-            if length == 0 {
+            if is_end {
                 return reply.finish().map_err(header);
             }
-            reply = reply.push(&buffer, body).map_err(header)?;
             if reply.body_length() > self.limits.body as u64 {
                 return Err(Error::BodyTooLong { server, limit: self.limits.body });
             }
@@ -195,7 +200,11 @@ impl Exchange<'_> {
     }
 
     /// One step, within the idle limit.
-    async fn within<T>(&self, step: Step, future: impl Future<Output = io::Result<T>>) -> Result<T, Error> {
+    async fn within<T>(
+        &self,
+        step: Step,
+        future: Pin<&mut impl Future<Output = io::Result<T>>>,
+    ) -> Result<T, Error> {
         within(self.server, self.limits, step, future).await
     }
 }
@@ -222,21 +231,31 @@ async fn connect(request: &Request) -> Result<TcpStream, Error> {
     }
 }
 
-/// Reads some; 0 at the end of the stream. Many servers end a TLS stream without saying so (no close_notify), which is
-/// an end like any other here.
-async fn read<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut Vec<u8>) -> io::Result<usize> {
-    match stream.read_buf(buffer).await {
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
-        other => other,
-    }
+/// Reads some and hands it to `with`; none at the end of the stream. The room for it is on the stack, and so there only while
+/// there is something to read: thousands of exchanges may wait at once. Many servers end a TLS stream without saying so (no
+/// close_notify), which is an end like any other here.
+fn take<S: AsyncRead + Unpin, T>(
+    stream: &mut S,
+    cx: &mut Context<'_>,
+    with: impl FnOnce(&[u8]) -> T,
+) -> Poll<io::Result<Option<T>>> {
+    let mut room = [MaybeUninit::uninit(); READ];
+    let mut buffer = ReadBuf::uninit(&mut room);
+    let read = match ready!(Pin::new(stream).poll_read(cx, &mut buffer)) {
+        Ok(()) => Ok(Some(buffer.filled()).filter(|bytes| !bytes.is_empty()).map(with)),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
+    };
+    Poll::Ready(read)
 }
 
-/// One step, within the idle limit.
+/// One step, within the idle limit. The future stays where it is: what is handed on by value is there once for each that hands
+/// it on, and thousands of exchanges may be under way at once.
 async fn within<T>(
     server: SocketAddr,
     limits: &Limits,
     step: Step,
-    future: impl Future<Output = io::Result<T>>,
+    future: Pin<&mut impl Future<Output = io::Result<T>>>,
 ) -> Result<T, Error> {
     match timeout(limits.idle, future).await {
         Ok(result) => result.map_err(|cause| Error::Io { server, step, cause }),
@@ -244,11 +263,11 @@ async fn within<T>(
     }
 }
 
-/// The whole exchange, within the total limit.
+/// The whole exchange, within the total limit, where it is as [`within`] has it.
 async fn bounded<T>(
     server: SocketAddr,
     limits: &Limits,
-    exchange: impl Future<Output = Result<T, Error>>,
+    exchange: Pin<&mut impl Future<Output = Result<T, Error>>>,
 ) -> Result<T, Error> {
     match timeout(limits.total, exchange).await {
         Ok(result) => result,

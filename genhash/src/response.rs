@@ -75,7 +75,7 @@ pub(crate) struct Reply {
 }
 
 enum State {
-    Header { received: Vec<u8>, hasher: Option<Hasher> },
+    Header { received: Vec<u8>, hasher: Option<Box<Hasher>> },
     Body(Body),
 }
 
@@ -85,7 +85,8 @@ struct Body {
     content_length: Option<u64>,
     chunks: Option<Chunks>,
     length: u64,
-    hasher: Option<Hasher>,
+    /// Apart: it is the largest of all this, and mostly nothing is digested.
+    hasher: Option<Box<Hasher>>,
 }
 
 impl Reply {
@@ -93,41 +94,41 @@ impl Reply {
     pub(crate) fn new(algorithm: Option<Algorithm>, header_limit: usize) -> Self {
         Self {
             limit: header_limit,
-            state: State::Header { received: Vec::new(), hasher: algorithm.map(Hasher::new) },
+            state: State::Header { received: Vec::new(), hasher: algorithm.map(Hasher::new).map(Box::new) },
         }
     }
 
-    /// Takes the next bytes of the stream; `body` is called with what of them is body.
-    pub(crate) fn push(self, bytes: &[u8], body: &mut impl FnMut(&[u8])) -> Result<Self, HeaderError> {
+    /// Takes the next bytes of the stream; `body` is called with what of them is body. After an error there is nothing left
+    /// to take or to finish.
+    pub(crate) fn push(&mut self, bytes: &[u8], body: &mut impl FnMut(&[u8])) -> Result<(), HeaderError> {
         let limit = self.limit;
-        let state = match self.state {
-            State::Body(mut known) => {
+        let (received, hasher) = match &mut self.state {
+            State::Body(known) => {
                 known.push(bytes, body);
-                State::Body(known)
+                return Ok(());
             }
-            State::Header { mut received, hasher } => {
-                received.extend_from_slice(bytes);
-                match split(&received)? {
-                    Some(head) if head.length > limit => return Err(HeaderError::TooLong(limit)),
-                    None if received.len() >= limit => return Err(HeaderError::TooLong(limit)),
-                    None => State::Header { received, hasher },
-                    Some(head) => {
-                        let rest = received.split_off(head.length);
-                        let mut known = Body {
-                            status: head.status,
-                            header: received,
-                            content_length: head.content_length,
-                            chunks: head.chunked.then(Chunks::default),
-                            length: 0,
-                            hasher,
-                        };
-                        known.push(&rest, body);
-                        State::Body(known)
-                    }
-                }
-            }
+            State::Header { received, hasher } => (received, hasher),
         };
-        Ok(Self { limit, state })
+        received.extend_from_slice(bytes);
+        match split(received)? {
+            Some(head) if head.length > limit => return Err(HeaderError::TooLong(limit)),
+            None if received.len() >= limit => return Err(HeaderError::TooLong(limit)),
+            None => {}
+            Some(head) => {
+                let rest = received.split_off(head.length);
+                let mut known = Body {
+                    status: head.status,
+                    header: std::mem::take(received),
+                    content_length: head.content_length,
+                    chunks: head.chunked.then(Chunks::default),
+                    length: 0,
+                    hasher: hasher.take(),
+                };
+                known.push(&rest, body);
+                self.state = State::Body(known);
+            }
+        }
+        Ok(())
     }
 
     /// Whether all that was announced is there, so that one need not wait for the server to close.
@@ -161,7 +162,7 @@ impl Reply {
                 header: body.header,
                 content_length: body.content_length,
                 length: body.length,
-                digest: body.hasher.map(Hasher::finish),
+                digest: body.hasher.map(|hasher| hasher.finish()),
             }),
         }
     }
@@ -238,7 +239,7 @@ mod tests {
         let mut reply = Reply::new(Some(Algorithm::Md5), 1024);
         let mut body = Vec::new();
         for piece in pieces {
-            reply = reply.push(piece, &mut |bytes| body.extend_from_slice(bytes))?;
+            reply.push(piece, &mut |bytes| body.extend_from_slice(bytes))?;
         }
         Ok(Page::new(reply.finish()?, body, Algorithm::Md5))
     }
@@ -283,9 +284,10 @@ mod tests {
         for (answer, expected) in cases {
             for cut in 0..answer.len() {
                 let (first, second) = answer.split_at(cut);
-                let reply = Reply::new(None, 1024).push(first.as_bytes(), &mut |_| ()).unwrap();
+                let mut reply = Reply::new(None, 1024);
+                reply.push(first.as_bytes(), &mut |_| ()).unwrap();
                 assert!(!reply.complete() || !expected || cut > answer.len() - 2, "{answer} at {cut}");
-                let reply = reply.push(second.as_bytes(), &mut |_| ()).unwrap();
+                reply.push(second.as_bytes(), &mut |_| ()).unwrap();
                 assert_eq!(reply.complete(), expected, "{answer} at {cut}");
             }
         }

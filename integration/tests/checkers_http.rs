@@ -102,6 +102,44 @@ fn an_answer_is_judged_by_its_content_and_not_by_how_the_connection_ends() -> Re
 }
 
 #[test]
+fn a_pattern_is_looked_for_in_the_body_alone_and_may_be_one_that_must_not_be_there() -> Result<()> {
+    let lab = Lab::new("http-pattern")?;
+    let host = lab.host("director")?;
+    // The page says `Server: test` in its header, and `hello world` in its body.
+    let patterns = [
+        ("regex Server", Some("/ does not match regex `Server`")),
+        ("regex Server\n regex_no_match", None),
+        ("regex hello\n regex_no_match", Some("/ matches regex `hello`")),
+        ("regex world\n regex_min_offset 6\n regex_max_offset 6", None),
+        ("regex world\n regex_min_offset 7", Some("/ does not match regex `world`")),
+        ("regex world\n regex_max_offset 5", Some("/ does not match regex `world`")),
+    ];
+    let mut running = Vec::new();
+    let mut reals = String::new();
+    for (n, (pattern, _)) in (1u8..).zip(patterns) {
+        running.push(Server::start(&host, ([127, 0, 1, n], 8080).into(), answers::good)?);
+        reals += &format!(
+            " real_server 127.0.1.{n} 8080 {{\n HTTP_GET {{\n connect_timeout 3\n retry 0\n url {{\n path /\n {pattern}\n }}\n }}\n }}\n"
+        );
+    }
+    let daemon = director(&host, &reals)?;
+    for (n, (pattern, fails)) in (1u8..).zip(patterns) {
+        let at = format!("127.0.1.{n}:8080");
+        let label = format!("real_server=\"{at}\"");
+        let result = if fails.is_some() { "result=\"failure\"" } else { "result=\"success\"" };
+        let judged = || daemon.metric("keepwatch_checks_total", &[&label, result]) >= Some(2.0);
+        wait::until("it was judged twice", wait::LONG, judged).with_context(|| pattern.to_owned())?;
+        let status = daemon.answer(&["status"])?;
+        let mut lines = status.lines().map(str::trim_start);
+        let line = lines.find(|line| line.starts_with(&format!("{at} "))).unwrap_or_default();
+        let is = line.split_whitespace().nth(1);
+        ensure!(is == Some(if fails.is_some() { "down" } else { "up" }), "{pattern}: {line}");
+        ensure!(line.contains(fails.unwrap_or_default()), "{pattern}: {line}");
+    }
+    Ok(())
+}
+
+#[test]
 fn requests_are_keepaliveds_byte_for_byte() -> Result<()> {
     let lab = Lab::new("http-requests")?;
     let host = lab.host("director")?;

@@ -119,7 +119,8 @@ fn a_datagram_over_ipv6_comes_as_it_was_with_hop_limit_and_destination() -> Resu
         let (_, table) = table()?;
         let link = index(&table, "eth0")?;
         let mut batch = SendBatch::new();
-        batch.push(Destination::Ipv6 { link: Some(link), source, destination: GROUP6 }, &MESSAGE);
+        let to_all = Destination::Ipv6 { link: Some(link), source, destination: GROUP6, hop_limit: 255 };
+        batch.push(to_all, &MESSAGE);
         ensure!(send(Family::V6, &mut batch)?.is_empty(), "refused");
         Ok(source)
     })?;

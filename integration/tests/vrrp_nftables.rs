@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use integration::{Host, Instance, Lab, conf::VIP, keepalived::Keepalived, keepwatchd::Keepwatchd, wait};
+use keepwatch_net::netlink::{FilterBatch, FilterFamily, Requests};
 use nix::sys::signal::Signal;
 use socket2::{Domain, Socket, Type};
 
@@ -298,6 +299,40 @@ fn two_daemons_on_one_host_do_not_take_each_other_s_table() -> Result<()> {
     let rules = ruleset(host)?;
     ensure!(rules.contains("table ip keepalived {") && rules.contains("table ip keepalived_2 {"), "{rules}");
     ensure!(rules.contains(VIP) && rules.contains("10.78.9.8"), "{rules}");
+    Ok(())
+}
+
+/// The kernel may have no nftables, or have the names taken by others: that is told, and costs nobody the mastership.
+#[test]
+fn tables_that_the_kernel_refuses_are_told_and_mastership_goes_on() -> Result<()> {
+    let lab = Lab::new("refused-tables")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    let names = (2..=9).map(|number| format!("keepalived_{number}"));
+    let names: Vec<String> = ["keepalived".to_owned()].into_iter().chain(names).collect();
+    let _taken = host.inside(|| {
+        let mut requests = Requests::filter()?;
+        for (family, name) in
+            names.iter().flat_map(|name| [(FilterFamily::Ip, name), (FilterFamily::Ip6, name)])
+        {
+            let mut batch = FilterBatch::new(&mut requests, family, name);
+            batch.table(true);
+            batch.carry_out()?;
+        }
+        Ok(requests)
+    })?;
+    let refusing = instance("VI_1", 51, VIP, "no_accept").to_string();
+    let six = instance("VI_2", 52, "fe80::8/64\n fd78::8/64", "use_vmac").to_string();
+    let mut daemon = start(host, &format!("{refusing}{six}"))?;
+    daemon.wait_for_log(
+        "What the kernel reports of multicast groups of vrrp.52 leaves with its own hardware address",
+    )?;
+    daemon
+        .wait_for_log("(VI_1) packets to its addresses are accepted: can't set the firewall drop rule: ")?;
+    wait::until("both are masters", wait::LONG, || host.has("eth0", VIP) && host.has("vrrp.52", "fd78::8"))?;
+    daemon.process_mut().stop(wait::LONG)?;
+    let left = host.run("nft", &["list", "tables"])?;
+    ensure!(left.lines().count() == 2 * names.len(), "{left}");
     Ok(())
 }
 

@@ -230,3 +230,23 @@ fn a_source_address_over_ipv6_counts_once_nobody_else_can_have_it() -> Result<()
     ensure!(!tentative(), "it was master with a tentative address");
     Ok(())
 }
+
+/// Packets that were sent on by a router have less; so receivers may ask for all of it (`min_ttl`).
+#[test]
+fn adverts_to_peers_leave_with_all_of_their_time_to_live_but_where_another_is_set() -> Result<()> {
+    let lab = Lab::new("unicast-ttl")?;
+    let (lan, hosts) = lab.routers(2)?;
+    for (from, to, vip) in [("10.78.0.1", "10.78.0.2", VIP), ("fd78::1", "fd78::2", "fd78::9")] {
+        for (line, ttl) in [("", 255), ("unicast_ttl 7", 7)] {
+            let wire = lan.capture()?;
+            let block = Instance::new("VI_1").vip(vip).unicast(from, to).interval("0.1").line(line);
+            let mut daemon = start(&hosts[0], block.version_3(""))?;
+            wait::until("it advertises", wait::LONG, || wire.adverts_from(from).len() > 2)
+                .map_err(|error| anyhow::anyhow!("{error}: {}", daemon.process().log()))?;
+            let sent: Vec<u8> = wire.adverts_from(from).iter().map(|(_, advert)| advert.ttl).collect();
+            ensure!(sent.iter().all(|it| *it == ttl), "{from}, {line}: {sent:?}");
+            daemon.process_mut().stop(wait::LONG)?;
+        }
+    }
+    Ok(())
+}

@@ -155,20 +155,6 @@ fn adverts_and_announcements_have_the_virtual_hardware_address_and_both_sides_he
 }
 
 #[test]
-fn with_vmac_xmit_base_adverts_leave_by_the_interface_below() -> Result<()> {
-    let lab = Lab::new("vmac-base")?;
-    let (lan, hosts) = lab.routers(1)?;
-    let wire = lan.capture()?;
-    let daemon = start(&hosts[0], &instance(100, "use_vmac virtual0\n vmac_xmit_base"))?;
-    daemon.wait_for_log("Entering MASTER STATE")?;
-    wait::until("the address is on the VMAC", wait::LONG, || hosts[0].has("virtual0", VIP))?;
-    wait::until("it advertises", wait::LONG, || wire.adverts().len() > 2)?;
-    let macs = hardware_of_adverts(&wire, "10.78.0.1");
-    ensure!(macs.iter().all(|mac| link(&hosts[0], "eth0").contains(mac.as_str())), "{macs:?}");
-    Ok(())
-}
-
-#[test]
 fn ipv6_has_a_vmac_too_and_its_link_local_address_stays_where_it_is() -> Result<()> {
     let lab = Lab::new("vmac-6")?;
     let (lan, hosts) = lab.routers(1)?;
@@ -449,20 +435,5 @@ fn whoever_listens_to_the_kernel_is_told_of_the_interface_below_if_that_is_wante
     }
     // One of each kind comes by itself, of what is above the bridge.
     ensure!(told[1] == told[0] + 2, "{told:?}");
-    Ok(())
-}
-
-#[test]
-fn a_vmac_is_in_the_group_of_the_interface_below_unless_it_names_another() -> Result<()> {
-    let lab = Lab::new("vmac-group")?;
-    let (_lan, hosts) = lab.routers(1)?;
-    let host = &hosts[0];
-    host.run("ip", &["link", "set", "eth0", "group", "7"])?;
-    for (words, group) in [("use_vmac", "group 7"), ("use_vmac group 9", "group 9")] {
-        let mut daemon = start(host, &instance(100, words))?;
-        wait::until("it is there", wait::LONG, || !link(host, "vrrp.51").is_empty())?;
-        ensure!(link(host, "vrrp.51").contains(group), "{}", link(host, "vrrp.51"));
-        daemon.process_mut().stop(wait::LONG)?;
-    }
     Ok(())
 }

@@ -39,6 +39,8 @@ pub struct Known {
     world: World,
     /// Of the entries of a virtual server group the first one told, which stands for all of them.
     groups: HashMap<VirtualServerKey, ServiceKey>,
+    /// How many real servers of each virtual server are up, where any is: counted along, for thousands may go down one by one.
+    up: HashMap<ServiceKey, usize>,
 }
 
 impl Known {
@@ -49,8 +51,9 @@ impl Known {
         for service in services.values().filter(|service| service.settings.group().is_some()) {
             groups.entry(service.settings.key.clone()).or_insert(service.key);
         }
+        let up = services.values().map(|service| (service.key, service.reals_up())).collect();
         let (instances, stopping) = (world.instances.clone(), world.stopping);
-        Self { world: World { services, instances, stopping, ..World::default() }, groups }
+        Self { world: World { services, instances, stopping, ..World::default() }, groups, up }
     }
 
     /// The notifications for an event, in the order in which they are to be sent: of the parts that are served. To be called

@@ -309,6 +309,22 @@ impl<K: Ord + Clone, C: Default> Family<K, C> {
     }
 }
 
+/// The largest of the numbers that came since it was last taken.
+#[derive(Debug, Default)]
+pub struct Peak(AtomicU64);
+
+impl Peak {
+    /// Here comes one.
+    pub fn note(&self, number: u64) {
+        self.0.fetch_max(number, Ordering::Relaxed);
+    }
+
+    /// The largest that came since this was last called; 0 if none did.
+    pub fn take(&self) -> u64 {
+        self.0.swap(0, Ordering::Relaxed)
+    }
+}
+
 /// Whether somebody wants figures that are read from the kernel only when they are wanted.
 #[derive(Debug, Default)]
 pub struct Demand(AtomicBool);
@@ -351,6 +367,8 @@ pub struct Counters {
     pub checks: Family<(ServiceKey, Name), Histogram<Works>>,
     /// How much later checks begin than they are due, all of them together: they wait for their turn, and for room.
     pub check_delays: Arc<Histogram<Delays>>,
+    /// Checks that were under way at once.
+    pub checks_at_once: Arc<Peak>,
     /// By virtual server.
     pub services: Family<ServiceKey, ServiceCounters>,
     /// By real server, once IPVS has counted something of it: all are 0 of one that is not here. Who reads the table forgets

@@ -70,13 +70,17 @@ impl Room {
 
     /// The next one that begins; none while there is no room, or nobody waits.
     pub(crate) fn next(&mut self) -> Option<Due> {
-        let (trusted, doubted) = (self.trusted.under_way.len(), self.doubted.under_way.len());
-        if trusted + doubted >= self.most {
+        if self.under_way() >= self.most {
             return None;
         }
         // A quarter is for those that are well.
-        let may = doubted < self.most - self.most / 4;
+        let may = self.doubted.under_way.len() < self.most - self.most / 4;
         self.trusted.begin().or_else(|| if may { self.doubted.begin() } else { None })
+    }
+
+    /// How many are under way.
+    pub(crate) fn under_way(&self) -> usize {
+        self.trusted.under_way.len() + self.doubted.under_way.len()
     }
 
     /// One that was under way has ended.

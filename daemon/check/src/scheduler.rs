@@ -8,8 +8,9 @@ use std::{
 };
 
 use keepwatch_bus::{
-    Bus, EventId,
+    Bus, Counters, EventId,
     beat::Beat,
+    counters::Peak,
     histogram::{Delays, Histogram},
     subject::{RealKey, ServiceKey, TrackedKey},
 };
@@ -65,13 +66,14 @@ pub struct Checkers {
 
 impl Checkers {
     /// Starts the scheduler, without checkers, on the runtime of the caller. `seed` decides over the random delays of
-    /// first checks (`warmup`); `delays` is told how late checks begin.
+    /// first checks (`warmup`); `counters` are told how late checks begin, and how many are under way.
     #[must_use]
-    pub fn start(bus: Bus, delays: Arc<Histogram<Delays>>, seed: u64) -> (Self, HealthChanges) {
+    pub fn start(bus: Bus, counters: &Counters, seed: u64) -> (Self, HealthChanges) {
         let (orders, inbox) = mpsc::unbounded_channel();
         let (changes, health) = mpsc::unbounded_channel();
         let beat = Beat::default();
-        tokio::spawn(run((Roster::new(bus, seed), Flight::new(delays)), inbox, changes, beat.clone()));
+        let flight = Flight::new(counters);
+        tokio::spawn(run((Roster::new(bus, seed), flight), inbox, changes, beat.clone()));
         (Self { orders, beat }, health)
     }
 
@@ -129,13 +131,21 @@ struct Flight {
     /// None if this process had no descriptor for it.
     openings: Option<Openings>,
     delays: Arc<Histogram<Delays>>,
+    at_once: Arc<Peak>,
 }
 
 impl Flight {
-    fn new(delays: Arc<Histogram<Delays>>) -> Self {
+    fn new(counters: &Counters) -> Self {
         let mut room = Room::of(0);
         room.measure();
-        Self { room, tasks: JoinSet::new(), of_tasks: HashMap::new(), openings: Openings::new().ok(), delays }
+        Self {
+            room,
+            tasks: JoinSet::new(),
+            of_tasks: HashMap::new(),
+            openings: Openings::new().ok(),
+            delays: counters.check_delays.clone(),
+            at_once: counters.checks_at_once.clone(),
+        }
     }
 
     /// Begins some of those that wait and have room; gives whether there are more, and who has ended already.
@@ -200,6 +210,7 @@ async fn run(
             due.into_iter().for_each(|due| flight.room.push(due));
         }
         let (more, ended) = flight.begin();
+        flight.at_once.note(flight.room.under_way() as u64);
         let Flight { room, openings, .. } = &mut flight;
         let mut conclude = |id, finished: Finished| {
             room.ended(id);
@@ -333,7 +344,7 @@ mod tests {
             definition
         };
         roster.apply(start, (1..=40).map(foreign).collect(), Vec::new(), None);
-        let mut flight = Flight::new(Arc::default());
+        let mut flight = Flight::new(&Counters::default());
         roster.due(start + Duration::from_secs(2)).into_iter().for_each(|due| flight.room.push(due));
         let (more, ended) = flight.begin();
         assert!(more && ended.len() == AT_A_TIME, "{more}, {}", ended.len());
@@ -342,7 +353,7 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_goes_and_comes_back_is_reported_over_the_channel() {
         let (bus, _hub) = Hub::new(BusSettings::default()).unwrap();
-        let (checkers, mut health) = Checkers::start(bus, Arc::default(), 1);
+        let (checkers, mut health) = Checkers::start(bus, &Counters::default(), 1);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let definition = definition(listener.local_addr().unwrap());
         checkers.apply(vec![definition.clone()], Vec::new(), None);

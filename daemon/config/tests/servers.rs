@@ -148,6 +148,11 @@ fn what_does_not_fit_together_is_said_once() {
         (checked("lvs_method TUN type gue port 0"), "out-of-range"),
         (checked("lvs_method TUN type vxlan"), "unknown-option"),
         (checked("lvs_method DR type gue port 5"), "[conflict]"),
+        // Thresholds of connections.
+        (checked("uthreshold 5\nlthreshold 5"), ""),
+        (checked("lthreshold 6\nuthreshold 5"), "conflict"),
+        (checked("lthreshold 1"), "conflict"),
+        (checked("uthreshold 5\nlthreshold 0"), ""),
     ];
     for (text, expected) in cases {
         let loaded = read(text);

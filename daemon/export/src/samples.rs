@@ -13,7 +13,7 @@ use keepwatch_bus::subject::{Name, RealKey};
 pub(crate) const PACE: Duration = Duration::from_secs(5);
 /// Samples that are kept: ten minutes of them.
 pub(crate) const KEPT: usize = 120;
-/// With up to so many checkers each real server is sampled whether anybody looks or not. With more, only those are that a page
+/// Up to so many checkers, or virtual routers, are sampled whether anybody looks or not. Of more only those are that a page
 /// shows, or has shown while their samples are kept: ten thousand would take megabytes for what nobody sees.
 const ALL: usize = 500;
 
@@ -64,70 +64,92 @@ impl Ring {
     }
 }
 
+/// The samples of all subjects of one kind.
+#[derive(Debug)]
+struct Rings<K> {
+    rings: HashMap<K, Ring>,
+    /// Which of them were looked at, and when last.
+    shown: Mutex<HashMap<K, Instant>>,
+}
+
+impl<K> Default for Rings<K> {
+    fn default() -> Self {
+        Self { rings: HashMap::new(), shown: Mutex::default() }
+    }
+}
+
+impl<K: Clone + Eq + Hash> Rings<K> {
+    /// Those of one subject. It is sampled from now on, if it was not.
+    fn look(&self, key: &K) -> Option<&Ring> {
+        self.shown().insert(key.clone(), Instant::now());
+        self.rings.get(key)
+    }
+
+    fn shown(&self) -> MutexGuard<'_, HashMap<K, Instant>> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who is sampled, of so many in all.
+    fn wanted(&self, number: usize) -> impl Fn(&K) -> bool {
+        let mut shown = self.shown();
+        shown.retain(|_, at| at.elapsed() < PACE * KEPT as u32);
+        move |key| number <= ALL || shown.contains_key(key)
+    }
+
+    /// Adds to the samples of each what was measured of it, and forgets those of whom nothing is.
+    fn add<V>(&mut self, measured: HashMap<K, V>, push: impl Fn(&mut Ring, V)) {
+        self.rings.retain(|key, _| measured.contains_key(key));
+        for (key, value) in measured {
+            push(self.rings.entry(key).or_default(), value);
+        }
+    }
+}
+
 /// All samples.
 #[derive(Debug, Default)]
 pub(crate) struct Samples {
-    checks: HashMap<RealKey, Ring>,
-    adverts: HashMap<Name, Ring>,
-    /// Which real servers were looked at, and when last.
-    shown: Mutex<HashMap<RealKey, Instant>>,
+    checks: Rings<RealKey>,
+    adverts: Rings<Name>,
 }
 
 impl Samples {
-    /// How long the checks of this real server took. It is sampled from now on, if it was not.
+    /// How long the checks of this real server took.
     pub(crate) fn checks(&self, real: &RealKey) -> Option<&Ring> {
-        self.shown().insert(*real, Instant::now());
-        self.checks.get(real)
-    }
-
-    fn shown(&self) -> MutexGuard<'_, HashMap<RealKey, Instant>> {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+        self.checks.look(real)
     }
 
     /// How far apart the advertisements of this virtual router were, sent or heard.
     pub(crate) fn adverts(&self, instance: &Name) -> Option<&Ring> {
-        self.adverts.get(instance)
+        self.adverts.look(instance)
     }
 
     /// Takes one of everything; `span` is the time since the last. The largest gaps are taken with it: there is one of these.
     pub(crate) fn take(&mut self, counters: &Counters, span: Duration) {
-        let few = counters.checkers.len() <= ALL;
         let mut checks: HashMap<RealKey, (u64, u64)> = HashMap::new();
         {
-            let mut shown = self.shown();
-            shown.retain(|_, at| at.elapsed() < PACE * KEPT as u32);
+            let wanted = self.checks.wanted(counters.checkers.len());
             counters.checkers.each(|key, checker| {
-                if few || shown.contains_key(&key.real) {
+                if wanted(&key.real) {
                     let (sum, count) = checks.entry(key.real).or_default();
                     *sum += checker.took_microseconds.get();
                     *count += checker.succeeded.get() + checker.failed.get();
                 }
             });
         }
-        let adverts: HashMap<Name, (u64, Duration)> = counters
-            .vrrp
-            .all()
-            .into_iter()
-            .map(|(name, counted)| {
-                let largest = counters.times.get(&name).and_then(|times| times.take_largest());
-                let count = counted.adverts_received.get() + counted.adverts_sent.get();
-                (name, (count, largest.unwrap_or_default()))
-            })
-            .collect();
-        forget(&mut self.checks, &checks);
-        forget(&mut self.adverts, &adverts);
-        for (key, (sum, count)) in checks {
-            self.checks.entry(key).or_default().mean(sum, count);
+        let mut adverts: HashMap<Name, (u64, Duration)> = HashMap::new();
+        {
+            let wanted = self.adverts.wanted(counters.vrrp.len());
+            counters.vrrp.each(|name, counted| {
+                if wanted(name) {
+                    let largest = counters.times.get(name).and_then(|times| times.take_largest());
+                    let count = counted.adverts_received.get() + counted.adverts_sent.get();
+                    adverts.insert(name.clone(), (count, largest.unwrap_or_default()));
+                }
+            });
         }
-        for (name, (count, largest)) in adverts {
-            self.adverts.entry(name).or_default().gap(count, span, largest);
-        }
+        self.checks.add(checks, |ring, (sum, count)| ring.mean(sum, count));
+        self.adverts.add(adverts, |ring, (count, largest)| ring.gap(count, span, largest));
     }
-}
-
-/// Forgets what is no longer counted.
-fn forget<K: Hash + Eq, V>(rings: &mut HashMap<K, Ring>, counted: &HashMap<K, V>) {
-    rings.retain(|key, _| counted.contains_key(key));
 }
 
 #[cfg(test)]
@@ -186,12 +208,27 @@ mod tests {
         assert!(samples.checks(&key(3).real).is_some(), "they are few");
         drop(add(ALL));
         samples.take(&counters, PACE);
-        let sampled = |samples: &Samples| samples.checks.len();
+        let sampled = |samples: &Samples| samples.checks.rings.len();
         assert_eq!(sampled(&samples), 1);
         assert!(samples.checks(&key(3).real).is_some() && samples.checks(&key(4).real).is_none());
         samples.take(&counters, PACE);
         assert!(samples.checks(&key(4).real).is_some(), "it was asked for");
         assert_eq!(sampled(&samples), 2);
+    }
+
+    #[test]
+    fn of_very_many_virtual_routers_those_are_sampled_that_are_shown() {
+        let counters = Counters::default();
+        for number in 0..=ALL {
+            counters.vrrp.resolve(&number.to_string().into());
+        }
+        let mut samples = Samples::default();
+        samples.take(&counters, PACE);
+        let shown = Name::from("7");
+        assert!(samples.adverts.rings.is_empty() && samples.adverts(&shown).is_none());
+        samples.take(&counters, PACE);
+        assert!(samples.adverts(&shown).is_some(), "it was asked for");
+        assert_eq!(samples.adverts.rings.len(), 1);
     }
 
     #[test]

@@ -144,4 +144,6 @@ impl ParseableParametrized<[u8], GenlHeader> for Message {
 }
 
 #[cfg(test)]
+mod strange;
+#[cfg(test)]
 mod tests;

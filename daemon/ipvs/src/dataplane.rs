@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, io, time::Duration};
 
 use keepwatch_model::KernelBuffer;
-use nix::errno::Errno;
+use nix::{errno::Errno, net::if_::if_nametoindex};
 
 use crate::{
     kernel::{Access, Kernel, KernelError, Snapshot, SyncDaemon, SyncRole, Timeouts},
@@ -34,6 +34,9 @@ pub(crate) enum Dataplane {
     /// A table that refuses some operations.
     #[cfg(test)]
     Stubborn(Table, fn(&Operation) -> bool),
+    /// A table of which something can't be read.
+    #[cfg(test)]
+    Blurred(Table, Vec<String>),
 }
 
 impl Dataplane {
@@ -53,13 +56,20 @@ impl Dataplane {
         match self {
             Self::Kernel(kernel) => with(kernel, |kernel| kernel.apply(operations)),
             Self::Memory(table) | Self::Shadow(table) => {
-                Ok(each(operations, |operation| table.apply(operation).map_err(as_error)))
+                let refused = table.apply_all(operations).into_iter();
+                let told = refused
+                    .filter_map(|(place, why)| Some((place, refusal(operations.get(place)?, as_error(why)))));
+                Ok(told.collect())
             }
             #[cfg(test)]
             Self::Stubborn(table, refuses) => Ok(each(operations, |operation| match refuses(operation) {
                 true => Err(Errno::EPERM.into()),
                 false => table.apply(operation).map_err(as_error),
             })),
+            #[cfg(test)]
+            Self::Blurred(table, _) => {
+                Ok(each(operations, |operation| table.apply(operation).map_err(as_error)))
+            }
         }
     }
 
@@ -72,6 +82,10 @@ impl Dataplane {
             }
             #[cfg(test)]
             Self::Stubborn(table, _) => Ok(Snapshot { table: table.clone(), ..Snapshot::default() }),
+            #[cfg(test)]
+            Self::Blurred(table, unread) => {
+                Ok(Snapshot { table: table.clone(), unread: unread.clone(), ..Snapshot::default() })
+            }
         }
     }
 
@@ -90,7 +104,7 @@ impl Dataplane {
                 Ok(())
             }
             #[cfg(test)]
-            Self::Stubborn(..) => Err(KernelError::NoIpvs),
+            Self::Stubborn(..) | Self::Blurred(..) => Err(KernelError::NoIpvs),
         }
     }
 
@@ -131,13 +145,15 @@ impl Dataplane {
         reach.open.as_mut().map_or(Ok(()), |kernel| kernel.resize(buffer))
     }
 
-    /// Runs these halves of connection synchronisation and no others.
+    /// Runs these halves of connection synchronisation and no others; gives the number of the interface that they use.
     pub(crate) fn synchronize(
         &mut self,
         daemon: &SyncDaemon,
         halves: &[SyncRole],
-    ) -> Result<(), KernelError> {
-        let Some(reach) = self.reach() else { return Ok(()) };
+    ) -> Result<Option<u32>, KernelError> {
+        let Some(reach) = self.reach() else { return Ok(None) };
+        // Before they are started: one that is another by then is found at the next look.
+        let interface = interface(reach, daemon)?;
         with(reach, |kernel| {
             for other in [SyncRole::Master, SyncRole::Backup] {
                 // It is no matter if it did not run.
@@ -147,6 +163,32 @@ impl Dataplane {
                 }
             }
             halves.iter().try_for_each(|half| kernel.start_sync(*half, daemon))
+        })?;
+        Ok(interface)
+    }
+
+    /// What is amiss with connection synchronisation that was started so, on an interface that had this number. The kernel
+    /// leaves it running when its interface goes, and sends nothing from then on.
+    pub(crate) fn synchronizes(
+        &mut self,
+        daemon: &SyncDaemon,
+        halves: &[SyncRole],
+        started_on: Option<u32>,
+    ) -> Result<Option<String>, KernelError> {
+        let Some(reach) = self.reach() else { return Ok(None) };
+        let name = &daemon.interface;
+        match interface(reach, daemon)? {
+            None => return Ok(Some(format!("there is no interface {name}"))),
+            other if other != started_on => return Ok(Some(format!("{name} is not what it was started on"))),
+            Some(_) => (),
+        }
+        with(reach, |kernel| {
+            for half in halves {
+                if !kernel.runs_sync(*half)? {
+                    return Ok(Some(format!("its {half} half does not run")));
+                }
+            }
+            Ok(None)
         })
     }
 
@@ -156,9 +198,14 @@ impl Dataplane {
             Self::Kernel(reach) => Some(reach),
             Self::Memory(_) | Self::Shadow(_) => None,
             #[cfg(test)]
-            Self::Stubborn(..) => None,
+            Self::Stubborn(..) | Self::Blurred(..) => None,
         }
     }
+}
+
+/// The number of a sync daemon's interface, while there is one.
+fn interface(reach: &Reach, daemon: &SyncDaemon) -> Result<Option<u32>, KernelError> {
+    reach.access.within(|| if_nametoindex(daemon.interface.as_str()).ok())
 }
 
 /// The way to the kernel.
@@ -185,15 +232,20 @@ fn with<T>(
 }
 
 /// Does the operations, one after the other; gives the errors by their places.
+#[cfg(test)]
 fn each(
     operations: &[Operation],
     mut apply: impl FnMut(&Operation) -> io::Result<()>,
 ) -> Vec<(usize, KernelError)> {
     let done = operations.iter().enumerate().map(|(place, operation)| {
         let error = apply(operation).err()?;
-        Some((place, KernelError::Refused { request: operation.to_string(), error }))
+        Some((place, refusal(operation, error)))
     });
     done.flatten().collect()
+}
+
+fn refusal(operation: &Operation, error: io::Error) -> KernelError {
+    KernelError::Refused { request: operation.to_string(), error }
 }
 
 fn as_error(refused: Refused) -> io::Error {

@@ -134,6 +134,21 @@ mod tests {
         }
 
         #[test]
+        fn done_together_they_do_what_they_do_one_by_one(
+            tables in (tables(), tables(), tables()),
+            mut one in tables(),
+        ) {
+            // Some of them twice, and some for a table that is not there.
+            let (a, b, c) = tables;
+            let operations = [diff(&a, &b), diff(&c, &b), diff(&c, &a)].concat();
+            let mut all = one.clone();
+            let refused = all.apply_all(&operations);
+            let each = operations.iter().enumerate().filter_map(|(n, op)| Some((n, one.apply(op).err()?)));
+            prop_assert_eq!(refused, each.collect::<Vec<_>>());
+            prop_assert_eq!(all, one);
+        }
+
+        #[test]
         fn a_service_that_is_live_before_and_after_is_live_all_the_way(desired in tables(), mut actual in tables()) {
             let live = |table: &Table, key| table.services.get(key).is_some_and(VirtualService::is_live);
             let guarded: Vec<_> =

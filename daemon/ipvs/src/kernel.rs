@@ -6,7 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io,
+    fmt, io,
     net::SocketAddr,
     time::Duration,
 };
@@ -79,6 +79,8 @@ pub struct Snapshot {
     pub services: BTreeMap<ServiceKey, Statistics>,
     /// What was counted for each real server, and its connections.
     pub servers: BTreeMap<(ServiceKey, SocketAddr), (Statistics, Activity)>,
+    /// What is wrong with the entries that can't be read; they are none of the above.
+    pub unread: Vec<String>,
 }
 
 /// Timeouts of connections (`lvs_timeouts`); what is not given stays as it is.
@@ -99,6 +101,15 @@ pub enum SyncRole {
     Master,
     /// Listens.
     Backup,
+}
+
+impl fmt::Display for SyncRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Master => "master",
+            Self::Backup => "backup",
+        })
+    }
 }
 
 /// What the sync daemon uses.
@@ -226,20 +237,24 @@ impl Kernel {
     /// # Errors
     /// If the kernel does not answer as it should.
     pub fn snapshot(&mut self) -> Result<Snapshot, KernelError> {
-        const REQUEST: &str = "read services";
         let mut snapshot = Snapshot::default();
-        for answer in self.0.ask(REQUEST, Command::GetService, Vec::new(), NLM_F_DUMP)? {
+        for answer in self.0.ask("read services", Command::GetService, Vec::new(), NLM_F_DUMP)? {
             for attribute in &answer.attributes {
                 let Attribute::Service(attributes) = attribute else { continue };
-                let read = read_service(attributes)
-                    .map_err(|error| KernelError::Answer { request: REQUEST.to_owned(), error })?;
-                let Some((key, service, statistics)) = read else { continue };
+                let (key, service, statistics) = match read_service(attributes) {
+                    Ok(Some(read)) => read,
+                    Ok(None) => continue,
+                    Err(error) => {
+                        snapshot.unread.push(error.to_string());
+                        continue;
+                    }
+                };
                 snapshot.services.insert(key, statistics);
                 snapshot.table.services.insert(key, VirtualService { service, destinations: FlatMap::new() });
             }
         }
         for (key, service) in &mut snapshot.table.services {
-            let destinations = self.read_servers(key, &mut snapshot.servers)?;
+            let destinations = self.read_servers(key, &mut snapshot.servers, &mut snapshot.unread)?;
             service.destinations = destinations.into_iter().collect();
         }
         Ok(snapshot)
@@ -250,7 +265,8 @@ impl Kernel {
         let mut all = Activities::new();
         for key in services {
             let mut servers = BTreeMap::new();
-            self.read_servers(key, &mut servers)?;
+            // That some can't be read is told when the table is.
+            self.read_servers(key, &mut servers, &mut Vec::new())?;
             all.extend(servers.into_iter().map(|(key, (_, activity))| (key, activity)));
         }
         Ok(all)
@@ -261,6 +277,7 @@ impl Kernel {
         &mut self,
         key: &ServiceKey,
         servers: &mut BTreeMap<(ServiceKey, SocketAddr), (Statistics, Activity)>,
+        unread: &mut Vec<String>,
     ) -> Result<Vec<(SocketAddr, Destination)>, KernelError> {
         let mut destinations = Vec::new();
         let request = format!("read real servers of {key}");
@@ -268,10 +285,13 @@ impl Kernel {
         for answer in self.0.ask(&request, Command::GetDest, identity, NLM_F_DUMP)? {
             for attribute in &answer.attributes {
                 let Attribute::Destination(attributes) = attribute else { continue };
-                let read = read_destination(attributes, key.family())
-                    .map_err(|error| KernelError::Answer { request: request.clone(), error })?;
-                servers.insert((*key, read.key), (read.statistics, read.activity));
-                destinations.push((read.key, read.destination));
+                match read_destination(attributes, key.family()) {
+                    Ok(read) => {
+                        servers.insert((*key, read.key), (read.statistics, read.activity));
+                        destinations.push((read.key, read.destination));
+                    }
+                    Err(error) => unread.push(format!("{error} in service {key}")),
+                }
             }
         }
         Ok(destinations)

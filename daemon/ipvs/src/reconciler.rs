@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use keepwatch_bus::Bus;
 use keepwatch_bus::fact::IpvsFact;
-use tokio::{task::spawn_blocking, time::Instant};
+use tokio::time::Instant;
 
 use crate::{
     complaints::Complaints,
@@ -31,9 +31,13 @@ use crate::{
 /// What is asked of the data plane, in the words of facts.
 const READ: &str = "read the table";
 const CHANGE: &str = "change the table";
+const READ_ENTRY: &str = "read an entry of the table, which is left alone";
 const RESIZE: &str = "set the receive buffer";
 
+mod calls;
 mod surroundings;
+
+use surroundings::Synchronizing;
 
 /// See the module.
 pub(crate) struct Reconciler {
@@ -62,6 +66,8 @@ pub(crate) struct Reconciler {
     marked: Marking,
     /// What runs before this one have left of marks was looked for.
     cleared: bool,
+    /// Connection synchronisation, where it should run.
+    synchronizing: Option<Synchronizing>,
     /// Who goes when his connections are over.
     leaving: Leaving,
     /// Where the statistics go.
@@ -118,6 +124,7 @@ impl Reconciler {
             marking: Marking::default(),
             marked: Marking::default(),
             cleared: false,
+            synchronizing: None,
             leaving: Leaving::default(),
             meters: Meters::default(),
             bus,
@@ -183,6 +190,7 @@ impl Reconciler {
     /// Reads the table back, puts right what is not as it should be, and takes the statistics.
     pub(crate) async fn audit(&mut self, desk: &mut Desk) {
         self.audit_marks(desk).await;
+        self.audit_sync(desk).await;
         // What has not been done yet is no drift, nor what was refused before.
         let pending = desk.director.take_dirty();
         if self.has_nothing_to_do(desk) {
@@ -231,7 +239,7 @@ impl Reconciler {
     /// that it failed before is over.
     fn has_nothing_to_do(&mut self, desk: &Desk) -> bool {
         let nothing = self.ours.is_empty() && desk.director.definitions().next().is_none();
-        if nothing && self.complaints.not_wanted(&[READ, CHANGE]) {
+        if nothing && self.complaints.not_wanted(&[READ, READ_ENTRY, CHANGE]) {
             self.recovered();
         }
         nothing
@@ -315,20 +323,22 @@ impl Reconciler {
             return result;
         };
         let mut refused = refused.into_iter().peekable();
-        self.ledger.begin();
+        let mut done = Vec::with_capacity(steps.len());
         for (place, step) in steps.into_iter().enumerate() {
-            if let Some((_, error)) = refused.next_if(|(no, _)| *no == place) {
-                result.refused.push((step, error.reason()));
-                continue;
+            match refused.next_if(|(no, _)| *no == place) {
+                Some((_, error)) => result.refused.push((step, error.reason())),
+                None => done.push(step),
             }
-            // It worked in the kernel; if it does not here we were wrong, and the next audit sees it.
-            let _ = self.believed.apply(&step.operation);
+        }
+        // It worked in the kernel; if it does not here we were wrong, and the next audit sees it.
+        let _ = self.believed.apply_all(done.iter().map(|step| &step.operation));
+        for step in &done {
             if let Operation::DeleteService(key) = &step.operation {
                 self.ours.remove(key);
             }
-            let told = step.quiet || self.ledger.done(&step);
-            result.steps.push((step, told));
         }
+        let told = self.ledger.done(&done);
+        result.steps = done.into_iter().zip(told).collect();
         result
     }
 
@@ -377,6 +387,7 @@ impl Reconciler {
             Ok(snapshot) => {
                 self.believed = restrict(&snapshot.table, &self.ours);
                 self.uncertain = None;
+                self.judge_unread(&snapshot.unread);
                 Some(snapshot)
             }
             Err(error) => {
@@ -387,53 +398,6 @@ impl Reconciler {
                 self.uncertain = Some(Uncertain::Failed(error.reason()));
                 None
             }
-        }
-    }
-
-    /// Works with the data plane on a thread where it may block. A failure is said.
-    async fn on_dataplane<T: Send + 'static>(
-        &mut self,
-        operation: &'static str,
-        desk: &mut Desk,
-        work: impl FnOnce(&mut Dataplane) -> Result<T, KernelError> + Send + 'static,
-    ) -> Result<T, KernelError> {
-        let mut dataplane = self.dataplane.take().unwrap_or_else(|| Dataplane::new(self.kind, &self.access));
-        let call = desk.beat.begin(operation);
-        let work = spawn_blocking(move || {
-            let done = work(&mut dataplane);
-            (dataplane, done)
-        });
-        // The thread gives no answer only when the runtime ends.
-        let done = desk.meanwhile(call, work).await;
-        let (mut dataplane, done) =
-            done.map_err(|error| KernelError::Socket(std::io::Error::other(error)))?;
-        if let Some(error) = dataplane.take_refused_buffer() {
-            self.failed(RESIZE, &error);
-        }
-        self.dataplane = Some(dataplane);
-        match &done {
-            Ok(_) => {
-                if self.complaints.dataplane_works(operation) {
-                    self.recovered();
-                }
-            }
-            Err(error) => self.failed(operation, error),
-        }
-        done
-    }
-
-    /// Something of the data plane does not work: that is said, if it is new.
-    fn failed(&mut self, operation: &'static str, error: &KernelError) {
-        let error = error.reason();
-        if self.complaints.of_dataplane(operation, &error) {
-            self.bus.publish(None, IpvsFact::IpvsFailed { operation: operation.to_owned(), error });
-        }
-    }
-
-    /// Something that did not work does: when it was the last, that is said.
-    fn recovered(&self) {
-        if self.complaints.is_empty() {
-            self.bus.publish(None, IpvsFact::IpvsRecovered {});
         }
     }
 }

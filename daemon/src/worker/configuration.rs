@@ -9,7 +9,7 @@ use std::thread;
 
 use keepwatch_bus::fact::{ConfigChange, DaemonFact};
 use keepwatch_bus::{Bus, EventId, own_file};
-use keepwatch_config::model::{Checker, Global, Rare};
+use keepwatch_config::model::{Checker, CheckerKind, Global, Rare, Url};
 use keepwatch_config::source::SourceMap;
 use keepwatch_config::{Config, Diagnostic, Diagnostics, Host, HostAddress, Loaded, Options, Severity};
 use keepwatch_net::address::{PROTOCOL_KEEPALIVED, kernel_keeps_marks};
@@ -46,8 +46,17 @@ impl Accepted {
     /// it, and only whole pages can be given back.
     pub fn gather(&mut self) {
         let reals = self.config.virtual_servers.iter_mut().flat_map(|server| &mut server.real_servers);
+        // Real servers that stand together are looked at in the same way, mostly: they share what they ask for.
+        let mut urls: Arc<[Url]> = Arc::default();
         for checker in reals.flat_map(|real| &mut real.checkers) {
-            *checker = Arc::new(Checker::clone(checker));
+            let mut anew = Checker::clone(checker);
+            if let CheckerKind::Http(settings) = &mut anew.kind {
+                if settings.urls != urls {
+                    urls = settings.urls.iter().cloned().collect();
+                }
+                settings.urls = urls.clone();
+            }
+            *checker = Arc::new(anew);
         }
     }
 

@@ -12,8 +12,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 const LOOK: Duration = Duration::from_secs(2);
 /// So many that wait are a flood: some megabytes.
 const FLOOD: usize = 8192;
-/// It is over when no more wait than do in an ordinary moment, and that for so many looks: a machine that is still short of time
-/// could keep whoever gives back from going on, while others need the heap.
+/// So many checks that are under way at once are one as well: each takes some kilobytes.
+const CHECKS: u64 = 1024;
+/// It is over when no more wait than do in an ordinary moment, and not half as many checks are made at once, and that for so
+/// many looks: a machine that is still short of time could keep whoever gives back from going on, while others need the heap.
 const EBB: usize = 256;
 const CALM: u32 = 4;
 
@@ -51,17 +53,17 @@ impl Settled {
         memory::before_waiting();
     }
 
-    /// Gives back what events took that waited because they came faster than they were told, whenever that is over. Until the
-    /// runtime ends.
+    /// Gives back what events took that waited because they came faster than they were told, and very many checks at once,
+    /// whenever that is over. Until the runtime ends.
     pub(super) fn after_floods(&self, reader: Reader) {
         let scheduling = self.scheduling.clone();
         tokio::spawn(async move {
             let (mut flood, mut calm) = (false, 0);
             loop {
                 sleep(LOOK).await;
-                let waiting = reader.waiting();
-                flood |= waiting >= FLOOD;
-                calm = if waiting <= EBB { calm + 1 } else { 0 };
+                let (waiting, checks) = (reader.waiting(), reader.counters().checks_at_once.take());
+                flood |= waiting >= FLOOD || checks >= CHECKS;
+                calm = if waiting <= EBB && checks <= CHECKS / 2 { calm + 1 } else { 0 };
                 if flood && calm >= CALM {
                     flood = false;
                     // All text that is there is in use just now.

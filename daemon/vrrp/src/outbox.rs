@@ -63,8 +63,10 @@ pub struct Transmission<'a> {
     pub destination: IpAddr,
     /// Its source.
     pub source: IpAddr,
+    /// Its time to live, or hop limit.
+    pub ttl: u8,
     /// IPv4: the whole packet, header first (`IP_HDRINCL`). IPv6: the message, checksum filled in; the socket has to
-    /// see to the hop limit of 255.
+    /// see to the header.
     pub packet: &'a [u8],
 }
 

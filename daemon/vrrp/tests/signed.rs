@@ -4,6 +4,8 @@
 #![allow(clippy::expect_used, reason = "a test may stop at what can't be")]
 
 mod lan;
+#[path = "signed/reloads.rs"]
+mod reloads;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -403,24 +405,6 @@ fn a_clock_that_drifts_is_told_of_before_it_matters() {
         _ => None,
     });
     assert_eq!(told.collect::<Vec<_>>(), [(-4, 5)], "once");
-}
-
-#[test]
-fn keys_are_changed_by_reloads_without_a_lost_advert() {
-    let mut lan = lan_of(vec![(150, with(HmacMode::Enforce)), (100, with(HmacMode::Enforce))]);
-    run(&mut lan, 10);
-    for host in [0, 1] {
-        lan.hosts[host].definitions.routers[0].spec.hmac = hmac(200, time(5), HmacMode::Enforce);
-        let now = lan.tick(host);
-        let h = &mut lan.hosts[host];
-        h.node.apply(now, h.definitions.clone(), None, &mut h.out);
-        lan.carry_out(host);
-        run(&mut lan, 10);
-        assert_eq!(lan.masters(VI), [0]);
-    }
-    let packet = lan.last_packet(0);
-    assert_eq!(packet[packet.len() - TRAILER_LEN + 1], 200);
-    assert!(ERRORS.iter().all(|error| count(&lan, 1, *error) == 0));
 }
 
 #[test]

@@ -5,7 +5,11 @@ pages DIRECTORY CERTIFICATE NAMESPACE…
                                       serves DIRECTORY/NAMESPACE/… on the ports 80 and, over TLS, 443
 serve PORT_UDP PORT_SCTP NAMESPACE…   answers everybody in these namespaces with the name of the namespace
 ask udp|sctp ADDRESS PORT COUNT       asks so often, each time from a new socket; prints the answers
+echo PORT NAMESPACE…                  answers each line of a connection in these namespaces with the name of the namespace
+hold udp|tcp ADDRESS PORT FIFO        asks once for each line that comes out of FIFO, always from the same socket; prints who
+                                      answers, and `silence` soon if the line is `again`
 """
+import contextlib
 import ctypes
 import pathlib
 import selectors
@@ -112,9 +116,55 @@ def ask(kind, address, port, count):
         one.close()
 
 
+def lines(stream, name):
+    try:
+        while stream.recv(100):
+            stream.sendall(name)
+    except OSError:
+        pass
+    stream.close()
+
+
+def greet(listener, name):
+    while True:
+        threading.Thread(target=lines, args=(listener.accept()[0], name), daemon=True).start()
+
+
+def echo(port, names):
+    for name in names:
+        enter(name)
+        listener = socket.create_server(("", port))
+        threading.Thread(target=greet, args=(listener, name.encode()), daemon=True).start()
+    print("serving", flush=True)
+    threading.Event().wait()
+
+
+def hold(kind, address, port, fifo):
+    one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM)
+    one.settimeout(30)
+    one.connect((address, port))
+    with open(fifo) as asked:
+        for line in asked:
+            try:
+                # An answer to what was asked before may have come late.
+                one.setblocking(False)
+                with contextlib.suppress(BlockingIOError):
+                    one.recv(1000)
+                # What was lost of a connection is sent again after ever longer pauses.
+                one.settimeout(3 if line.startswith("again") else 30)
+                one.send(b"?")
+                print(line.strip(), one.recv(100).decode()[:4] or "end", flush=True)
+            except OSError as error:
+                print(line.strip(), "silence" if isinstance(error, TimeoutError) else error.strerror, flush=True)
+
+
 if sys.argv[1] == "pages":
     pages(sys.argv[2], sys.argv[3], sys.argv[4:])
 elif sys.argv[1] == "serve":
     serve(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])
+elif sys.argv[1] == "echo":
+    echo(int(sys.argv[2]), sys.argv[3:])
+elif sys.argv[1] == "hold":
+    hold(sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5])
 else:
     ask(sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))

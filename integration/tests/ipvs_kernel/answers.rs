@@ -63,12 +63,24 @@ fn inside_the_machine_each_request_has_its_answer() {
         (DeleteService(missing), Err(Errno::ESRCH)),
         (AddService(missing, plain("nosuch")), Err(Errno::ENOENT)),
         (AddService(missing, plain("RR")), Err(Errno::ENOENT)),
+        (AddService(missing, plain("twos")), Err(Errno::ENOENT)),
+        (AddService(missing, plain("")), Err(Errno::ENOENT)),
+        (AddService(missing, plain("sixteen-letters-")), Err(Errno::EINVAL)),
+        // Which refuses every connection.
+        (AddService(missing, plain("none")), Ok(())),
+        (SetService(missing, plain("rr")), Ok(())),
+        (SetService(missing, plain("none")), Ok(())),
+        (DeleteService(missing), Ok(())),
         (
             AddService(missing, persistent("rr", Granularity::Mask([255; 4].into()), Some("nosuch"))),
             Err(Errno::ENOENT),
         ),
         (AddService(six, persistent("rr", Granularity::Prefix(0), None)), Err(Errno::EINVAL)),
+        (AddService(six, persistent("rr", Granularity::Prefix(129), None)), Err(Errno::EINVAL)),
         (AddService(six, persistent("rr", Granularity::Prefix(1), None)), Ok(())),
+        // Of version 4 any mask will do.
+        (SetService(four, persistent("rr", Granularity::Mask([0; 4].into()), None)), Ok(())),
+        (SetService(four, persistent("rr", Granularity::Mask([255, 0, 255, 0].into()), Some("sip"))), Ok(())),
         // One mark is a service in each family.
         (AddService(mark(Family::Inet), plain("rr")), Ok(())),
         (AddService(mark(Family::Inet6), plain("rr")), Ok(())),
@@ -103,6 +115,15 @@ fn inside_the_machine_each_request_has_its_answer() {
         let shown = operation.to_string();
         assert_eq!(answer(&mut kernel, operation), expected, "{shown}");
     }
+    // What nobody knows is kept, whoever has put it there, and told as it is.
+    for (method, encapsulation) in [(5, 0), (6, 0), (7, 0), (2, 3), (2, 255)] {
+        let strange = destination(1, Forwarding::Unknown { method, tunnel: encapsulation });
+        assert_eq!(answer(&mut kernel, SetDestination(four, first, strange)), Ok(()));
+        let snapshot = kernel.snapshot().unwrap();
+        assert_eq!(snapshot.table.services[&four].destinations[&first], strange);
+        assert!(snapshot.unread.is_empty(), "{snapshot:?}");
+    }
+    assert_eq!(answer(&mut kernel, SetDestination(four, first, nat(1))), Ok(()));
     // Another scheduler costs no real server, nor does the end of persistence.
     let before = kernel.snapshot().unwrap().table;
     assert_eq!(answer(&mut kernel, SetService(four, plain("wlc"))), Ok(()));
@@ -140,4 +161,36 @@ fn inside_the_machine_each_request_has_its_answer() {
     kernel.flush().unwrap();
     assert!(kernel.runs_sync(SyncRole::Master).unwrap());
     kernel.stop_sync(SyncRole::Master, &sync("lo")).unwrap();
+
+    // Its interface may go as well, and it is listed all the same.
+    ip("link add syn type dummy");
+    assert_eq!(refused(kernel.start_sync(SyncRole::Master, &sync("syn"))), Some(Errno::ENETUNREACH));
+    ip("link set syn up");
+    assert_eq!(refused(kernel.start_sync(SyncRole::Master, &sync("syn"))), None);
+    let backup = SyncDaemon { sync_id: 6, ..sync("lo") };
+    assert_eq!(refused(kernel.start_sync(SyncRole::Backup, &backup)), None);
+    ip("link del syn");
+    assert!(kernel.runs_sync(SyncRole::Master).unwrap());
+    assert_eq!(refused(kernel.start_sync(SyncRole::Master, &sync("lo"))), Some(Errno::EEXIST));
+    // The half alone says which is meant.
+    kernel.stop_sync(SyncRole::Master, &sync("nosuch0")).unwrap();
+    assert_eq!(refused(kernel.stop_sync(SyncRole::Master, &sync("lo"))), Some(Errno::ESRCH));
+    kernel.stop_sync(SyncRole::Backup, &backup).unwrap();
+    let unicast = SyncDaemon { group: Some([10, 0, 0, 1].into()), ..sync("lo") };
+    assert_eq!(refused(kernel.start_sync(SyncRole::Master, &unicast)), Some(Errno::EINVAL));
+
+    // 0 and what is not given leave a timeout as it is, and so does emptying the table.
+    let udp = Timeouts { udp: Some(Duration::from_secs(17)), ..Timeouts::default() };
+    kernel.set_timeouts(udp).unwrap();
+    kernel.set_timeouts(Timeouts { udp: Some(Duration::ZERO), ..Timeouts::default() }).unwrap();
+    kernel.flush().unwrap();
+    assert_eq!(kernel.timeouts().unwrap().udp, udp.udp);
+    let most = |seconds| Timeouts { tcp: Some(Duration::from_secs(seconds)), ..Timeouts::default() };
+    assert_eq!(refused(kernel.set_timeouts(most(8_589_935))), Some(Errno::EINVAL));
+    assert_eq!(refused(kernel.set_timeouts(most(8_589_934))), None);
+}
+
+fn ip(arguments: &str) {
+    let output = Command::new("ip").args(arguments.split(' ')).output().unwrap();
+    assert!(output.status.success(), "ip {arguments}: {output:?}");
 }

@@ -299,3 +299,47 @@ fn what_a_killed_run_left_and_the_next_does_not_want_is_told() -> Result<()> {
     ensure!(host.has("eth0", VIP) && has(host, "10.50.0.0/16"), "it was taken away");
     Ok(())
 }
+
+/// Routes of one network that differ in nothing by which the kernel tells them apart: which is used depends on their order,
+/// and with IPv6 they are ways of one route.
+#[test]
+fn beside_a_route_of_somebody_else_ours_is_where_keepalived_s_is() -> Result<()> {
+    let lab = Lab::new("order")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    host.run("ip", &["route", "add", "10.20.0.0/16", "via", "10.78.0.3", "metric", "5", "proto", "static"])?;
+    host.run("ip", &["-6", "route", "add", "fd20::/64", "via", "fd78::3", "metric", "5", "proto", "static"])?;
+    let shown = || -> Result<Vec<String>> {
+        let of = |family, network| host.run("ip", &[family, "route", "show", network]);
+        let all = of("-4", "10.20.0.0/16")? + &of("-6", "fd20::/64")?;
+        Ok(all.split_whitespace().map(ToOwned::to_owned).collect())
+    };
+    let before = shown()?;
+    for word in ["", "append", "prepend"] {
+        let routes = format!(
+            "virtual_routes {{\n {word} 10.20.0.0/16 via 10.78.0.2 metric 5\n \
+             {word} fd20::/64 via fd78::2 dev eth0 metric 5\n 10.21.0.0/16 via 10.78.0.2\n }}"
+        );
+        let config = instance(&routes);
+        let there =
+            || has(host, "10.21.0.0/16") && shown().is_ok_and(|all| all.contains(&"fd78::2".to_owned()));
+        let mut theirs = Keepalived::start(host, &config, &[])?;
+        wait::until(&format!("keepalived, {word}"), wait::LONG, there)
+            .map_err(|error| anyhow::anyhow!("{error}: {:?} {}", shown(), theirs.process().log()))?;
+        let expected = shown()?;
+        theirs.process_mut().stop(wait::LONG)?;
+        wait::until("the other's are as before", wait::LONG, || shown().is_ok_and(|all| all == before))
+            .map_err(|error| anyhow::anyhow!("{error}: {:?}, before {before:?}", shown()))?;
+        let mut ours = start(host, &config)?;
+        wait::until(&format!("keepwatchd, {word}"), wait::LONG, there)
+            .map_err(|error| anyhow::anyhow!("{error}: {:?} {}", shown(), ours.process().log()))?;
+        ensure!(shown()? == expected, "{word}: {:?}, keepalived {expected:?}", shown()?);
+        // What makes the daemon look after its entries makes no second one.
+        host.run("ip", &["route", "del", "10.21.0.0/16"])?;
+        ours.wait_for_log("(VI_1) route 10.21.0.0/16 via 10.78.0.2 was removed by someone")?;
+        ensure!(shown()? == expected, "{word}: {:?}, before {expected:?}", shown()?);
+        ours.process_mut().stop(wait::LONG)?;
+        ensure!(shown()? == before, "{word}: {:?}, before {before:?}", shown()?);
+    }
+    Ok(())
+}

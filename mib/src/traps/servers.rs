@@ -1,9 +1,9 @@
 //! Notifications of real servers and of quorums.
 
+use keepwatch_bus::Event;
 use keepwatch_bus::fact::ServiceFact;
 use keepwatch_bus::subject::{RealKey, ServiceKey};
 use keepwatch_bus::world::Service;
-use keepwatch_bus::{Event, World};
 use snmp_agentx::VarBind;
 
 use super::{CHECK_TRAPS, Known, Trap};
@@ -27,8 +27,8 @@ impl Known {
         match fact {
             // What of it is up goes down, as in keepalived: who has acted on that it is up must hear that it is gone.
             ServiceFact::RealServerUnconfigured { real } => {
-                let told = self.falls(event, *real, None, view).into_iter().collect();
-                self.world.apply(event);
+                let told = self.falls(event, *real, view).into_iter().collect();
+                self.take_in(event, *real);
                 told
             }
             ServiceFact::VirtualServerUnconfigured { service } => {
@@ -38,6 +38,33 @@ impl Known {
                 told
             }
             ServiceFact::VirtualServerRemoved { .. } if self.world.stopping => self.stops(event, view),
+            ServiceFact::VirtualServerConfigured { service, settings } => {
+                // It may have stood for another group than it is of now.
+                let before = self.world.services.get(service).map(|known| &known.settings.key);
+                if let Some(key) = before.filter(|key| **key != settings.key)
+                    && self.groups.get(key) == Some(service)
+                {
+                    self.groups.remove(key);
+                }
+                if settings.group().is_some() {
+                    self.groups.entry(settings.key.clone()).or_insert(*service);
+                }
+                self.world.apply(event);
+                Vec::new()
+            }
+            ServiceFact::RealServerConfigured { real, .. } => {
+                self.take_in(event, *real);
+                Vec::new()
+            }
+            ServiceFact::RealServerUp { real } | ServiceFact::RealServerDown { real } => {
+                self.take_in(event, *real);
+                let up = matches!(fact, ServiceFact::RealServerUp { .. });
+                self.stands_for_all(&real.service)
+                    .then(|| self.real_server(view, real, up))
+                    .flatten()
+                    .into_iter()
+                    .collect()
+            }
             _ => {
                 self.world.apply(event);
                 self.changed(fact, view).into_iter().collect()
@@ -45,30 +72,36 @@ impl Known {
         }
     }
 
-    fn changed(&mut self, fact: &ServiceFact, view: View<'_>) -> Option<Vec<VarBind>> {
+    fn changed(&self, fact: &ServiceFact, view: View<'_>) -> Option<Vec<VarBind>> {
         match fact {
-            ServiceFact::VirtualServerConfigured { service, settings } => {
-                self.groups.retain(|key, first| first != service || *key == settings.key);
-                if settings.group().is_some() {
-                    self.groups.entry(settings.key.clone()).or_insert(*service);
-                }
-                None
-            }
-            ServiceFact::RealServerUp { real } if self.stands_for_all(&real.service) => {
-                real_server(&self.world, view, real, true)
-            }
-            ServiceFact::RealServerDown { real } if self.stands_for_all(&real.service) => {
-                real_server(&self.world, view, real, false)
-            }
             ServiceFact::QuorumGained { service, .. } if self.stands_for_all(service) => {
-                quorum(&self.world, view, service, MET)
+                self.quorum(view, service, MET)
             }
             ServiceFact::QuorumLost { service, .. } if self.stands_for_all(service) => {
                 let status = if self.world.stopping { SHUTDOWN } else { LOST };
-                quorum(&self.world, view, service, status)
+                self.quorum(view, service, status)
             }
             _ => None,
         }
+    }
+
+    /// Takes in what happens to a real server, and counts who is up.
+    fn take_in(&mut self, event: &Event, key: RealKey) {
+        let before = self.is_up(&key);
+        self.world.apply(event);
+        match (before, self.is_up(&key)) {
+            (false, true) => *self.up.entry(key.service).or_default() += 1,
+            (true, false) => {
+                let up = self.up.entry(key.service).or_default();
+                *up = up.saturating_sub(1);
+            }
+            (false, false) | (true, true) => (),
+        }
+    }
+
+    fn is_up(&self, key: &RealKey) -> bool {
+        let real = self.world.services.get(&key.service).and_then(|service| service.reals.get(&key.real));
+        real.is_some_and(|real| real.up)
     }
 
     /// Whether it is told of this entry: of a virtual server group one stands for all.
@@ -77,24 +110,14 @@ impl Known {
         service.settings.group().is_none() || self.groups.get(&service.settings.key) == Some(key)
     }
 
-    /// A real server that is up goes down with this event, and is told so; so many are `left`, if they are counted already.
-    fn falls(
-        &mut self,
-        event: &Event,
-        key: RealKey,
-        left: Option<usize>,
-        view: View<'_>,
-    ) -> Option<Vec<VarBind>> {
-        let is_up = self.world.services.get(&key.service)?.reals.get(&key.real)?.up;
-        if !is_up || !self.stands_for_all(&key.service) {
+    /// A real server that is up goes down with this event, and is told so.
+    fn falls(&mut self, event: &Event, key: RealKey, view: View<'_>) -> Option<Vec<VarBind>> {
+        if !self.is_up(&key) || !self.stands_for_all(&key.service) {
             return None;
         }
         let fact = ServiceFact::RealServerDown { real: key }.into();
-        self.world.apply(&Event { fact, ..event.clone() });
-        match left {
-            Some(left) => real_server_of(&self.world, view, &key, false, left),
-            None => real_server(&self.world, view, &key, false),
-        }
+        self.take_in(&Event { fact, ..event.clone() }, key);
+        self.real_server(view, &key, false)
     }
 
     /// A virtual server goes: its real servers one after the other, and then its quorum: if it has that, or at the end.
@@ -104,10 +127,9 @@ impl Known {
         };
         let is_told = service.quorum || status == SHUTDOWN;
         let up: Vec<_> = service.reals.values().filter(|real| real.up).map(|real| real.address).collect();
-        // Counted down, for there may be thousands of them.
-        let falls = |(left, real)| self.falls(event, RealKey { service: *key, real }, Some(left), view);
-        let mut told: Vec<_> = (0..up.len()).rev().zip(up).filter_map(falls).collect();
-        told.extend(quorum(&self.world, view, key, status).filter(|_| is_told));
+        let falls = |real| self.falls(event, RealKey { service: *key, real }, view);
+        let mut told: Vec<_> = up.into_iter().filter_map(falls).collect();
+        told.extend(self.quorum(view, key, status).filter(|_| is_told));
         told
     }
 
@@ -116,6 +138,7 @@ impl Known {
         let all: Vec<_> = self.world.services.values().map(|service| service.key).collect();
         let told = all.iter().flat_map(|key| self.leaves(event, key, SHUTDOWN, view)).collect();
         self.world.services = Default::default();
+        self.up.clear();
         told
     }
 
@@ -128,6 +151,7 @@ impl Known {
                 None => drop(self.groups.remove(&group)),
             }
         }
+        self.up.remove(key);
         self.world.apply(event);
     }
 
@@ -137,41 +161,34 @@ impl Known {
         let same = |service: &&Service| service.settings.key == gone.settings.key && service.key != *of;
         self.world.services.values().find(same).map(|service| service.key)
     }
-}
 
-/// realServerStateChange.
-fn real_server(known: &World, view: View<'_>, key: &RealKey, up: bool) -> Option<Vec<VarBind>> {
-    real_server_of(known, view, key, up, known.services.get(&key.service)?.reals_up())
-}
-
-/// The same of a virtual server with so many real servers that are up.
-fn real_server_of(
-    known: &World,
-    view: View<'_>,
-    key: &RealKey,
-    up: bool,
-    reals_up: usize,
-) -> Option<Vec<VarBind>> {
-    let service = told::ServiceRow { view, service: known.services.get(&key.service)? };
-    let real = service.service.reals.get(&key.real)?;
-    let row = told::RealRow { view, service: service.service, address: real.address, server: Some(real) };
-    let mut trap = Trap::new(&ROOT, &CHECK_TRAPS, 1);
-    for column in [&told::REAL_ADDRESS_TYPE, &told::REAL_ADDRESS, &told::REAL_PORT] {
-        trap.cell(&told::REALS, column, &row);
+    /// realServerStateChange.
+    fn real_server(&self, view: View<'_>, key: &RealKey, up: bool) -> Option<Vec<VarBind>> {
+        let service = told::ServiceRow { view, service: self.world.services.get(&key.service)? };
+        let real = service.service.reals.get(&key.real)?;
+        let row = told::RealRow { view, service: service.service, address: real.address, server: Some(real) };
+        let mut trap = Trap::new(&ROOT, &CHECK_TRAPS, 1);
+        for column in [&told::REAL_ADDRESS_TYPE, &told::REAL_ADDRESS, &told::REAL_PORT] {
+            trap.cell(&told::REALS, column, &row);
+        }
+        trap.put(&told::REALS, &told::REAL_STATUS, truth(up));
+        trap.service(&service);
+        trap.reals(&service, self.reals_up(&key.service));
+        Some(trap.finish(view))
     }
-    trap.put(&told::REALS, &told::REAL_STATUS, truth(up));
-    trap.service(&service);
-    trap.reals(&service, reals_up);
-    Some(trap.finish(view))
-}
 
-/// virtualServerQuorumStateChange.
-fn quorum(known: &World, view: View<'_>, key: &ServiceKey, status: i32) -> Option<Vec<VarBind>> {
-    let service = told::ServiceRow { view, service: known.services.get(key)? };
-    let mut trap = Trap::new(&ROOT, &CHECK_TRAPS, 2);
-    trap.service(&service);
-    trap.put(&told::SERVICES, &told::QUORUM_STATUS, integer(status));
-    trap.cell(&told::SERVICES, &told::QUORUM, &service);
-    trap.reals(&service, service.service.reals_up());
-    Some(trap.finish(view))
+    /// virtualServerQuorumStateChange.
+    fn quorum(&self, view: View<'_>, key: &ServiceKey, status: i32) -> Option<Vec<VarBind>> {
+        let service = told::ServiceRow { view, service: self.world.services.get(key)? };
+        let mut trap = Trap::new(&ROOT, &CHECK_TRAPS, 2);
+        trap.service(&service);
+        trap.put(&told::SERVICES, &told::QUORUM_STATUS, integer(status));
+        trap.cell(&told::SERVICES, &told::QUORUM, &service);
+        trap.reals(&service, self.reals_up(key));
+        Some(trap.finish(view))
+    }
+
+    fn reals_up(&self, key: &ServiceKey) -> usize {
+        self.up.get(key).copied().unwrap_or_default()
+    }
 }

@@ -241,3 +241,61 @@ fn a_stop_is_told_in_the_order_of_the_configuration() {
         "quorum 3, 0 of 2",
     ]);
 }
+
+#[test]
+fn of_thousands_of_servers_that_go_down_one_by_one_each_costs_the_same() {
+    let now = || {
+        let clock = nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID;
+        std::time::Duration::from(nix::time::clock_gettime(clock).unwrap())
+    };
+    // The processor's time of the last ones that go down of so many, whatever else the machine does.
+    let cost = |servers: u16| {
+        let mut known = Known::default();
+        let (counters, world) = (Counters::default(), World::default());
+        let order = Order::of(&world);
+        let view = View { world: &world, counters: &counters, order: &order };
+        let service = entry(9);
+        let settings = Configured::new(1, VirtualServer::new(VirtualServerKey::Service(service)));
+        let mut tell = |fact| {
+            let told = known.notifications(&sample::event(1, None, fact), view, Parts::KEEPALIVED);
+            assert!(told.len() < 2);
+        };
+        tell(ServiceFact::VirtualServerConfigured { service, settings });
+        let server = sample::real_server();
+        for port in 1..=servers {
+            let settings = Configured::new(port.into(), server.clone());
+            let real = real(service, port);
+            tell(ServiceFact::RealServerConfigured { real, starts_up: true, checked: true, settings });
+        }
+        let before = now();
+        for port in (1..=servers).rev().take(1000) {
+            tell(ServiceFact::RealServerDown { real: real(service, port) });
+        }
+        let took = now() - before;
+        assert_eq!(known.up[&service], usize::from(servers) - 1000);
+        took
+    };
+    let (few, many) = (cost(1000), cost(40_000));
+    // Counted anew for each, it would be some fifty times as much.
+    assert!(many < few * 5, "{few:?} for 1000 of 1000, {many:?} for 1000 of 40,000");
+}
+
+#[test]
+fn an_entry_that_another_group_has_now_stands_for_the_old_one_no_more() {
+    let group =
+        |name: &str| VirtualServerKey::Group { name: name.into(), protocol: Protocol::Tcp, family: None };
+    let mut story = Story::new();
+    story.serves(&group("SG"), 1, &[entry(9), entry(1)], &[81]);
+    // The group has another name: both of its entries are configured anew.
+    for service in [entry(9), entry(1)] {
+        let settings = Configured::new(1, VirtualServer::new(group("OTHER")));
+        story.happens(ServiceFact::VirtualServerConfigured { service, settings });
+    }
+    story.serves(&group("SG"), 2, &[entry(5)], &[82]);
+    story.told.clear();
+    for service in [entry(9), entry(1)] {
+        story.happens(ServiceFact::RealServerDown { real: real(service, 81) });
+    }
+    story.happens(ServiceFact::RealServerDown { real: real(entry(5), 82) });
+    story.tells(&["81 is 2, 0 of 1", "82 is 2, 0 of 1"]);
+}

@@ -220,7 +220,10 @@ mod tests {
             ("HTTP_GET", "Remote Web server [10.0.1.2]:tcp:8080 succeed on service.", "HTTP_CHECK"),
             ("SSL_GET", "Remote Web server [10.0.1.2]:tcp:8080 succeed on service.", "SSL_CHECK"),
             ("SMTP_CHECK", "Remote SMTP server [10.0.1.2]:tcp:8080 succeed on service.", "SMTP_CHECK"),
+            // In their own words these say nothing, or other things (docs/differences.md).
             ("MISC_CHECK", "MISC_CHECK on service [10.0.1.2]:tcp:8080 succeeded.", "MISC_CHECK"),
+            ("DNS_CHECK", "DNS_CHECK on service [10.0.1.2]:tcp:8080 succeeded.", "DNS_CHECK"),
+            ("FILE_CHECK", "FILE_CHECK on service [10.0.1.2]:tcp:8080 succeeded.", "FILE_CHECK"),
         ] {
             assert_eq!(said(ServiceFact::CheckSucceeded { checker: checker(kind), took }), success);
             let on = format!("{called} on service [10.0.1.2]:tcp:8080 failed");
@@ -247,6 +250,14 @@ mod tests {
             (weight(1, 7), "Changing weight from 1 to 7 for active service {RS} of VS {VS}"),
             (weight(1, 0), "Disabling service {RS} of VS {VS}"),
             (weight(0, 1), "Enabling service {RS} of VS {VS}"),
+            (
+                ServiceFact::RealServerAdded { real, weight: 1, adopted: false },
+                "Adding service {RS} to VS {VS}",
+            ),
+            (
+                ServiceFact::QuorumAwaited { service, quorum: 3, hysteresis: 1, weight: 2 },
+                "Starting with quorum down 3+1=4 > 2 for VS {VS}",
+            ),
             (
                 ServiceFact::QuorumGained { service, quorum: 3, hysteresis: 1, weight: 4 },
                 "Gained quorum 3+1=4 <= 4 for VS {VS}",

@@ -13,7 +13,7 @@ use std::{
 
 use genhash::{Answer, Error, Exchange, HeaderError, Limits, Step, tls::Client};
 use keepwatch_bus::fact::FailureReason;
-use keepwatch_model::{BodyRegex, Checker, HttpGet, HttpVersion, Ssl, Url};
+use keepwatch_model::{BodyRegex, Checker, HttpGet, HttpVersion, Ssl, TlsUrl, Url};
 use parking_lot::Mutex;
 use tokio::{net::TcpStream, time::timeout};
 
@@ -58,11 +58,11 @@ impl Workshop {
     }
 }
 
-/// The pages of one checker, ready to be asked for.
+/// The pages of one checker, ready to be asked for. There may be tens of thousands, so it holds only what cannot be had from
+/// the settings at once.
 #[derive(Debug)]
 pub(crate) struct Pages {
     checker: Arc<Checker>,
-    limits: Limits,
     pages: Box<[Page]>,
     /// Without it the pages are asked for in plain text.
     tls: Option<Arc<Client>>,
@@ -70,16 +70,26 @@ pub(crate) struct Pages {
 
 #[derive(Debug)]
 struct Page {
-    request: Box<[u8]>,
     pattern: Option<Arc<Pattern>>,
     seen: Mutex<Seen>,
 }
 
-/// What was seen of a page last: only what is new is told.
+/// What was seen of a page last, by its digest: only what is new is told.
 #[derive(Debug, Default)]
 struct Seen {
-    digest: Option<genhash::Digest>,
-    certificate: Option<genhash::Digest>,
+    body: Option<Box<genhash::Digest>>,
+    certificate: Option<Box<genhash::Digest>>,
+}
+
+impl Seen {
+    /// Whether this is another one than before; it is the one before from now on.
+    fn is_new(before: &mut Option<Box<genhash::Digest>>, digest: &genhash::Digest) -> bool {
+        let new = before.as_deref() != Some(digest);
+        if new {
+            *before = Some(Box::new(digest.clone()));
+        }
+        new
+    }
 }
 
 impl Pages {
@@ -96,24 +106,11 @@ impl Pages {
         let tls = settings.tls.then(|| workshop.tls(ssl)).transpose()?;
         let pages = settings.urls.iter().map(|url| {
             Ok(Page {
-                request: request(settings, url).into(),
                 pattern: url.regex.as_ref().map(|regex| workshop.pattern(regex)).transpose()?,
                 seen: Mutex::default(),
             })
         });
-        let step = settings.connection.connect_timeout;
-        Ok(Self {
-            pages: pages.collect::<Result<_, String>>()?,
-            checker: checker.clone(),
-            limits: Limits {
-                connect: step,
-                idle: step,
-                total: step.saturating_mul(PATIENCE),
-                header: HEADER,
-                body: BODY,
-            },
-            tls,
-        })
+        Ok(Self { pages: pages.collect::<Result<_, String>>()?, checker: checker.clone(), tls })
     }
 
     /// Makes one check.
@@ -149,29 +146,16 @@ impl Pages {
         };
         let exchange = Exchange {
             server: settings.connection.connect_to,
-            request: &page.request,
-            limits: &self.limits,
+            request: &request(settings, url),
+            limits: &limits(settings),
             digest: url.digest.map(|_| genhash::Algorithm::Md5),
         };
         let mut stream = connect::tcp(&settings.connection).await?;
         let answer = match (&self.tls, &url.tls) {
             (Some(client), Some(tls)) => {
-                let server = settings.connection.connect_to.ip();
-                let mut stream = self.handshake(client, stream, server, tls.server_name.as_deref()).await?;
-                if let Some(certificate) = client.certificate(&stream) {
-                    let mark = genhash::Digest::of(genhash::Algorithm::Md5, certificate);
-                    if page.seen.lock().certificate.replace(mark.clone()) != Some(mark) {
-                        let name = tls.server_name.as_deref();
-                        observed.extend(super::ssl::examine(client, &stream, server, name));
-                    }
-                }
-                let answer = exchange.run(&mut stream, &mut body).await;
-                if tls.compliant {
-                    // Whoever does not take our goodbye has answered all the same.
-                    let goodbye = tokio::io::AsyncWriteExt::shutdown(&mut stream);
-                    let _ = timeout(self.limits.idle, goodbye).await;
-                }
-                answer
+                // Apart, as it needs much room while it lasts, and most checks are in plain text.
+                let over_tls = self.over_tls(client, tls, stream, &exchange, (page, &mut body), observed);
+                Box::pin(over_tls).await?
             }
             _ => exchange.run(&mut stream, &mut body).await,
         };
@@ -179,22 +163,56 @@ impl Pages {
         judge(index, url, page, &answer, search, observed)
     }
 
-    async fn handshake(
+    /// The exchange over TLS.
+    async fn over_tls(
         &self,
         client: &Client,
+        tls: &TlsUrl,
         stream: TcpStream,
-        server: IpAddr,
-        name: Option<&str>,
-    ) -> Result<genhash::tls::Stream<TcpStream>, Outcome> {
-        match timeout(self.limits.idle, client.connect(stream, server, name)).await {
-            Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(error)) => Err(super::ssl::failure(&error)),
-            Err(_) => {
-                let error = format!("no end of the TLS handshake within {}", seconds(self.limits.idle));
-                Err(Outcome::failed(FailureReason::Timeout, error))
+        exchange: &Exchange<'_>,
+        (page, body): (&Page, &mut impl FnMut(&[u8])),
+        observed: &mut Vec<Observed>,
+    ) -> Result<Result<Answer, Error>, Outcome> {
+        let (server, name) = (exchange.server.ip(), tls.server_name.as_deref());
+        let idle = exchange.limits.idle;
+        let mut stream = handshake(client, stream, server, name, idle).await?;
+        if let Some(certificate) = client.certificate(&stream) {
+            let mark = genhash::Digest::of(genhash::Algorithm::Md5, certificate);
+            if Seen::is_new(&mut page.seen.lock().certificate, &mark) {
+                observed.extend(super::ssl::examine(client, &stream, server, name));
             }
         }
+        let answer = exchange.run(&mut stream, body).await;
+        if tls.compliant {
+            // Whoever does not take our goodbye has answered all the same.
+            let goodbye = tokio::io::AsyncWriteExt::shutdown(&mut stream);
+            let _ = timeout(idle, goodbye).await;
+        }
+        Ok(answer)
     }
+}
+
+async fn handshake(
+    client: &Client,
+    stream: TcpStream,
+    server: IpAddr,
+    name: Option<&str>,
+    limit: Duration,
+) -> Result<genhash::tls::Stream<TcpStream>, Outcome> {
+    match timeout(limit, client.connect(stream, server, name)).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => Err(super::ssl::failure(&error)),
+        Err(_) => {
+            let error = format!("no end of the TLS handshake within {}", seconds(limit));
+            Err(Outcome::failed(FailureReason::Timeout, error))
+        }
+    }
+}
+
+/// How long each part of an exchange may take, and how much may come.
+fn limits(settings: &HttpGet) -> Limits {
+    let step = settings.connection.connect_timeout;
+    Limits { connect: step, idle: step, total: step.saturating_mul(PATIENCE), header: HEADER, body: BODY }
 }
 
 /// The request, byte for byte as keepalived sends it.
@@ -224,7 +242,7 @@ fn judge(
         return Err(Outcome::failed(FailureReason::Status, error));
     }
     if let (Some(expected), Some(digest)) = (&url.digest, &answer.digest) {
-        if page.seen.lock().digest.replace(digest.clone()).as_ref() != Some(digest) {
+        if Seen::is_new(&mut page.seen.lock().body, digest) {
             observed.push(Observed::Digest { url: index, digest: digest.to_string().into() });
         }
         if digest.as_bytes() != expected.0 {

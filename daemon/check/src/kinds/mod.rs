@@ -73,14 +73,14 @@ impl Probe {
         }
     }
 
-    /// Makes one check.
+    /// Makes one check. Each kind takes its own room for it, not that of the largest: thousands may be under way.
     pub(crate) async fn check(&self) -> Checked {
         match self {
-            Self::Plain(checker) => plain(&checker.kind).await.into(),
+            Self::Plain(checker) => Box::pin(plain(&checker.kind)).await.into(),
             Self::Pages(pages) => Box::pin(pages.check()).await,
             Self::Command(command) => match &command.0.kind {
-                CheckerKind::Misc(settings) => misc::check(settings, command.1).await.into(),
-                other => plain(other).await.into(),
+                CheckerKind::Misc(settings) => Box::pin(misc::check(settings, command.1)).await.into(),
+                other => Box::pin(plain(other)).await.into(),
             },
             Self::Broken(error) => Outcome::NotRun(error.to_string()).into(),
         }
@@ -90,7 +90,7 @@ impl Probe {
 async fn plain(kind: &CheckerKind) -> Outcome {
     match kind {
         CheckerKind::Tcp(settings) => tcp::check(settings).await,
-        CheckerKind::Smtp(settings) => Box::pin(smtp::check(settings)).await,
+        CheckerKind::Smtp(settings) => smtp::check(settings).await,
         CheckerKind::Dns(settings) => dns::check(settings).await,
         CheckerKind::Ping(settings) => ping::check(settings).await,
         CheckerKind::Udp(settings) => udp::check(settings).await,

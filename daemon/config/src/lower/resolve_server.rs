@@ -228,6 +228,19 @@ fn quorum(draft: &ServerDraft, total: u64, name: &str, context: &mut Context) ->
     (quorum, hysteresis.min(most))
 }
 
+/// The kernel refuses a real server whose lower threshold is above its upper one, also if there is no upper one.
+fn judge_thresholds(real: &mut RealDraft, context: &mut Context) {
+    if let Some(span) = real.lower_threshold_at.filter(|_| real.lower_threshold > real.upper_threshold) {
+        let message = match real.upper_threshold {
+            0 => "`lthreshold` without `uthreshold`".to_owned(),
+            most => format!("`lthreshold` is above `uthreshold`, {most}"),
+        };
+        let left_out = "left out: with it the kernel refuses the real server";
+        context.report(Diagnostic::error("conflict", message).at(span, left_out));
+        real.lower_threshold = 0;
+    }
+}
+
 fn real_servers(
     draft: &ServerDraft,
     reals: Vec<RealDraft>,
@@ -252,6 +265,7 @@ fn real_servers(
             );
             continue;
         }
+        judge_thresholds(&mut real, context);
         let forwarding = real.forwarding.unwrap_or(outer);
         let address = port_for(&draft.target, &real, forwarding, defined, context);
         let timing = real.timing.or(draft.timing);

@@ -159,7 +159,12 @@ fn interface(page: &mut Page, settings: &model::Instance, world: &World) {
             }
         }
         let kind = if matches!(vmac.kind, VmacKind::Macvlan { .. }) { "vmac" } else { "ipvlan" };
-        page.line(format_args!("   Interface = {own}, {kind} on {}", base.unwrap_or("(unknown)")));
+        let by_base = match &vmac.kind {
+            VmacKind::Macvlan { xmit_base: true, .. } => ", xmit base i/f",
+            VmacKind::Macvlan { .. } | VmacKind::Ipvlan { .. } => "",
+        };
+        let base = base.unwrap_or("(unknown)");
+        page.line(format_args!("   Interface = {own}, {kind} on {base}{by_base}"));
     } else {
         page.line(format_args!("   Interface = {}", base.unwrap_or("not configured")));
     }

@@ -1,7 +1,8 @@
 //! The attributes of the family `IPVS`, one enum for each level at which they are numbered anew.
 //!
 //! Numbers are in the machine's byte order except ports and IPv4 network masks, which are in the network's. Addresses
-//! are always 16 bytes, of which IPv4 uses the first four. Attributes that a newer kernel may add are kept as they are.
+//! are always 16 bytes, of which IPv4 uses the first four. Attributes that a newer kernel may add are kept as they are, and so
+//! are those whose value has not the length that we know: to whoever reads a service they are missing.
 
 use netlink_packet_core::{
     DecodeError, DefaultNla, NlaBuffer, NlasIterator, Parseable, parse_string, parse_u8, parse_u16,
@@ -32,7 +33,7 @@ pub enum Attribute {
     InfoVersion(u32),
     /// Size of the hash table of connections.
     InfoTableSize(u32),
-    /// One that this codec does not know.
+    /// One that this codec does not know, or not with a value of that length.
     Other(DefaultNla),
 }
 
@@ -68,7 +69,7 @@ pub enum ServiceAttribute {
     Engine(String),
     /// Statistics of 64 bits.
     Statistics64(Vec<StatisticsAttribute>),
-    /// One that this codec does not know.
+    /// One that this codec does not know, or not with a value of that length.
     Other(DefaultNla),
 }
 
@@ -105,7 +106,7 @@ pub enum DestinationAttribute {
     TunnelPort(u16),
     /// `IP_VS_TUNNEL_ENCAP_FLAG_*`.
     TunnelFlags(u16),
-    /// One that this codec does not know.
+    /// One that this codec does not know, or not with a value of that length.
     Other(DefaultNla),
 }
 
@@ -155,7 +156,7 @@ pub enum DaemonAttribute {
     Port(u16),
     /// Time to live of the multicasts.
     Ttl(u8),
-    /// One that this codec does not know.
+    /// One that this codec does not know, or not with a value of that length.
     Other(DefaultNla),
 }
 
@@ -163,7 +164,7 @@ impl Attribute {
     /// Reads a top attribute of a message with that command.
     ///
     /// # Errors
-    /// If a value has not the length that its number demands.
+    /// If attributes in it do not fit into it.
     pub fn parse(command: Command, nla: &NlaBuffer<&[u8]>) -> Result<Self, DecodeError> {
         let value = nla.value();
         if command == Command::SetInfo {
@@ -174,9 +175,9 @@ impl Attribute {
             });
         }
         Ok(match nla.kind() {
-            1 => Self::Service(nested(value, ServiceAttribute::parse)?),
-            2 => Self::Destination(nested(value, DestinationAttribute::parse)?),
-            3 => Self::Daemon(nested(value, DaemonAttribute::parse)?),
+            1 => Self::Service(nested(value, ServiceAttribute::parse, ServiceAttribute::Other)?),
+            2 => Self::Destination(nested(value, DestinationAttribute::parse, DestinationAttribute::Other)?),
+            3 => Self::Daemon(nested(value, DaemonAttribute::parse, DaemonAttribute::Other)?),
             4 => Self::TimeoutTcp(parse_u32(value)?),
             5 => Self::TimeoutTcpFin(parse_u32(value)?),
             6 => Self::TimeoutUdp(parse_u32(value)?),
@@ -204,9 +205,9 @@ impl ServiceAttribute {
             }
             8 => Self::Timeout(parse_u32(value)?),
             9 => Self::Netmask(bytes(value)?),
-            10 => Self::Statistics(nested(value, StatisticsAttribute::parse)?),
+            10 => Self::Statistics(nested(value, StatisticsAttribute::parse, StatisticsAttribute::Other)?),
             11 => Self::Engine(parse_string(value)?),
-            12 => Self::Statistics64(nested(value, StatisticsAttribute::parse)?),
+            12 => Self::Statistics64(nested(value, StatisticsAttribute::parse, StatisticsAttribute::Other)?),
             _ => Self::Other(DefaultNla::parse(nla)?),
         })
     }
@@ -225,9 +226,9 @@ impl DestinationAttribute {
             7 => Self::ActiveConnections(parse_u32(value)?),
             8 => Self::InactiveConnections(parse_u32(value)?),
             9 => Self::PersistentConnections(parse_u32(value)?),
-            10 => Self::Statistics(nested(value, StatisticsAttribute::parse)?),
+            10 => Self::Statistics(nested(value, StatisticsAttribute::parse, StatisticsAttribute::Other)?),
             11 => Self::Family(parse_u16(value)?),
-            12 => Self::Statistics64(nested(value, StatisticsAttribute::parse)?),
+            12 => Self::Statistics64(nested(value, StatisticsAttribute::parse, StatisticsAttribute::Other)?),
             13 => Self::TunnelType(parse_u8(value)?),
             14 => Self::TunnelPort(parse_u16_be(value)?),
             15 => Self::TunnelFlags(parse_u16(value)?),
@@ -278,8 +279,10 @@ impl DaemonAttribute {
 fn nested<T>(
     value: &[u8],
     parse: impl Fn(&NlaBuffer<&[u8]>) -> Result<T, DecodeError>,
+    other: impl Fn(DefaultNla) -> T,
 ) -> Result<Vec<T>, DecodeError> {
-    NlasIterator::new(value).map(|nla| parse(&nla?)).collect()
+    let read = |nla: &NlaBuffer<&[u8]>| parse(nla).or_else(|_| DefaultNla::parse(nla).map(&other));
+    NlasIterator::new(value).map(|nla| read(&nla?)).collect()
 }
 
 fn bytes<const N: usize>(value: &[u8]) -> Result<[u8; N], DecodeError> {

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use netlink_packet_core::DecodeError;
 
 use super::{
-    attribute::{ADDRESS_LENGTH, DestinationAttribute as Attribute},
-    service::{address, address_bytes, family, family_number},
+    attribute::DestinationAttribute as Attribute,
+    service::{address, address_bytes, family, family_number, there},
     statistics::read_statistics,
 };
 use crate::{
@@ -36,17 +36,20 @@ pub(crate) fn destination_attributes(key: &SocketAddr, destination: &Destination
             Forwarding::Tunnel(_) => 2,
             Forwarding::DirectRouting => 3,
             Forwarding::Bypass => 4,
+            Forwarding::Unknown { method, .. } => method & METHOD,
         }),
         Attribute::Weight(destination.weight),
         Attribute::UpperThreshold(destination.upper_threshold),
         Attribute::LowerThreshold(destination.lower_threshold),
     ]);
-    if let Forwarding::Tunnel(encapsulation) = destination.forwarding {
-        let (kind, port, flags) = match encapsulation {
-            Encapsulation::Ipip => (0, 0, 0),
-            Encapsulation::Gue { port, flags } => (1, port, flags),
-            Encapsulation::Gre { flags } => (2, 0, flags),
-        };
+    let tunnel = match destination.forwarding {
+        Forwarding::Tunnel(Encapsulation::Ipip) => Some((0, 0, 0)),
+        Forwarding::Tunnel(Encapsulation::Gue { port, flags }) => Some((1, port, flags)),
+        Forwarding::Tunnel(Encapsulation::Gre { flags }) => Some((2, 0, flags)),
+        Forwarding::Unknown { tunnel, .. } => Some((tunnel, 0, 0)),
+        Forwarding::Masquerade | Forwarding::Local | Forwarding::DirectRouting | Forwarding::Bypass => None,
+    };
+    if let Some((kind, port, flags)) = tunnel {
         attributes.extend([
             Attribute::TunnelType(kind),
             Attribute::TunnelPort(port),
@@ -68,22 +71,21 @@ pub(crate) struct Read {
 /// do not repeat.
 ///
 /// # Errors
-/// If the forwarding method or the address family is none that there is.
+/// If an attribute that belongs to every real server is missing, or the address family is none that there is.
 pub(crate) fn read_destination(attributes: &[Attribute], service: Family) -> Result<Read, DecodeError> {
-    let mut destination =
-        Destination { weight: 0, forwarding: Forwarding::Masquerade, upper_threshold: 0, lower_threshold: 0 };
-    let (mut bytes, mut port, mut addresses) = ([0; ADDRESS_LENGTH], 0, service);
-    let (mut method, mut tunnel, mut tunnel_port, mut tunnel_flags) = (0, 0, 0, 0);
+    let (mut bytes, mut port, mut addresses) = (None, None, service);
+    let (mut weight, mut upper_threshold, mut lower_threshold) = (None, 0, 0);
+    let (mut method, mut tunnel, mut tunnel_port, mut tunnel_flags) = (None, 0, 0, 0);
     let (mut activity, mut statistics) = (Activity::default(), Statistics::default());
     for attribute in attributes {
         match attribute {
-            Attribute::Address(value) => bytes = *value,
-            Attribute::Port(value) => port = *value,
+            Attribute::Address(value) => bytes = Some(*value),
+            Attribute::Port(value) => port = Some(*value),
             Attribute::Family(value) => addresses = family(*value)?,
-            Attribute::Forwarding(value) => method = *value & METHOD,
-            Attribute::Weight(value) => destination.weight = *value,
-            Attribute::UpperThreshold(value) => destination.upper_threshold = *value,
-            Attribute::LowerThreshold(value) => destination.lower_threshold = *value,
+            Attribute::Forwarding(value) => method = Some(*value & METHOD),
+            Attribute::Weight(value) => weight = Some(*value),
+            Attribute::UpperThreshold(value) => upper_threshold = *value,
+            Attribute::LowerThreshold(value) => lower_threshold = *value,
             Attribute::ActiveConnections(value) => activity.active = *value,
             Attribute::InactiveConnections(value) => activity.inactive = *value,
             Attribute::PersistentConnections(value) => activity.persistent = *value,
@@ -96,19 +98,21 @@ pub(crate) fn read_destination(attributes: &[Attribute], service: Family) -> Res
             Attribute::Other(_) => (),
         }
     }
-    destination.forwarding = match method {
-        0 => Forwarding::Masquerade,
-        1 => Forwarding::Local,
-        2 => Forwarding::Tunnel(match tunnel {
-            0 => Encapsulation::Ipip,
-            1 => Encapsulation::Gue { port: tunnel_port, flags: tunnel_flags },
-            2 => Encapsulation::Gre { flags: tunnel_flags },
-            other => return Err(DecodeError::from(format!("tunnel type {other}"))),
-        }),
-        3 => Forwarding::DirectRouting,
-        4 => Forwarding::Bypass,
-        other => return Err(DecodeError::from(format!("forwarding method {other}"))),
+    const WHAT: &str = "real server";
+    let bytes = there(bytes, WHAT, "address")?;
+    let key = SocketAddr::new(address(addresses, bytes), there(port, WHAT, "port")?);
+    let of_it = format_args!("{WHAT} {key}");
+    let forwarding = match (there(method, of_it, "forwarding method")?, tunnel) {
+        (0, _) => Forwarding::Masquerade,
+        (1, _) => Forwarding::Local,
+        (2, 0) => Forwarding::Tunnel(Encapsulation::Ipip),
+        (2, 1) => Forwarding::Tunnel(Encapsulation::Gue { port: tunnel_port, flags: tunnel_flags }),
+        (2, 2) => Forwarding::Tunnel(Encapsulation::Gre { flags: tunnel_flags }),
+        (3, _) => Forwarding::DirectRouting,
+        (4, _) => Forwarding::Bypass,
+        (method, tunnel) => Forwarding::Unknown { method, tunnel },
     };
-    let key = SocketAddr::new(address(addresses, bytes), port);
+    let weight = there(weight, of_it, "weight")?;
+    let destination = Destination { weight, forwarding, upper_threshold, lower_threshold };
     Ok(Read { key, destination, activity, statistics })
 }

@@ -1,6 +1,7 @@
 //! Virtual services as attributes, and back.
 
 use std::{
+    fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     time::Duration,
 };
@@ -63,7 +64,7 @@ pub(crate) fn service_attributes(key: &ServiceKey, service: &Service) -> Vec<Att
 /// Gives nothing for a service of a protocol that we never spread.
 ///
 /// # Errors
-/// If an attribute that belongs to every service is missing, or its value makes no sense.
+/// If an attribute that belongs to every such service is missing, or its value makes no sense.
 pub(crate) fn read_service(
     attributes: &[Attribute],
 ) -> Result<Option<(ServiceKey, Service, Statistics)>, DecodeError> {
@@ -72,14 +73,14 @@ pub(crate) fn read_service(
     for attribute in attributes {
         match attribute {
             Attribute::Family(number) => parts.family = Some(family(*number)?),
-            Attribute::Protocol(number) => parts.protocol = *number,
-            Attribute::Address(bytes) => parts.address = *bytes,
-            Attribute::Port(port) => parts.port = *port,
+            Attribute::Protocol(number) => parts.protocol = Some(*number),
+            Attribute::Address(bytes) => parts.address = Some(*bytes),
+            Attribute::Port(port) => parts.port = Some(*port),
             Attribute::Mark(mark) => parts.mark = *mark,
-            Attribute::Scheduler(name) => parts.scheduler.clone_from(name),
-            Attribute::Flags { flags, .. } => parts.flags = *flags,
-            Attribute::Timeout(seconds) => parts.timeout = *seconds,
-            Attribute::Netmask(mask) => parts.netmask = *mask,
+            Attribute::Scheduler(name) => parts.scheduler = Some(name),
+            Attribute::Flags { flags, .. } => parts.flags = Some(*flags),
+            Attribute::Timeout(seconds) => parts.timeout = Some(*seconds),
+            Attribute::Netmask(mask) => parts.netmask = Some(*mask),
             Attribute::Engine(name) => parts.engine = Some(name.clone()).filter(|name| !name.is_empty()),
             // A kernel that sends 64 bits sends 32 as well, before them.
             Attribute::Statistics(inner) | Attribute::Statistics64(inner) => {
@@ -93,42 +94,56 @@ pub(crate) fn read_service(
 
 /// A service whose attributes have been read, but not yet understood.
 #[derive(Default)]
-struct Parts {
+struct Parts<'a> {
     family: Option<Family>,
-    protocol: u16,
-    address: [u8; ADDRESS_LENGTH],
-    port: u16,
+    protocol: Option<u16>,
+    address: Option<[u8; ADDRESS_LENGTH]>,
+    port: Option<u16>,
     mark: u32,
-    scheduler: String,
-    flags: u32,
-    timeout: u32,
-    netmask: [u8; 4],
+    scheduler: Option<&'a String>,
+    flags: Option<u32>,
+    timeout: Option<u32>,
+    netmask: Option<[u8; 4]>,
     engine: Option<String>,
 }
 
-impl Parts {
+impl Parts<'_> {
     fn assemble(self) -> Result<Option<(ServiceKey, Service)>, DecodeError> {
-        let family = self.family.ok_or_else(|| DecodeError::from("a service without address family"))?;
+        let family = there(self.family, "service", "address family")?;
         let key = if self.mark != 0 {
             ServiceKey::Fwmark { fwmark: self.mark, family }
-        } else if let Some(protocol) = protocol(self.protocol) {
-            ServiceKey::Address { protocol, address: address(family, self.address), port: self.port }
         } else {
-            return Ok(None);
+            let number = there(self.protocol, "service", "protocol")?;
+            let Some(protocol) = protocol(number) else { return Ok(None) };
+            let address = address(family, there(self.address, "service", "address")?);
+            ServiceKey::Address { protocol, address, port: there(self.port, "service", "port")? }
         };
-        let persistence = (self.flags & PERSISTENT != 0).then(|| Persistence {
-            timeout: Duration::from_secs(self.timeout.into()),
-            granularity: match family {
-                Family::Inet => Granularity::Mask(self.netmask.into()),
-                Family::Inet6 => {
-                    Granularity::Prefix(u8::try_from(u32::from_ne_bytes(self.netmask)).unwrap_or(128))
-                }
-            },
-            engine: self.engine,
-        });
-        let flags = ServiceFlags::from_bits(self.flags);
-        Ok(Some((key, Service { scheduler: self.scheduler, flags, persistence })))
+        let of_it = format_args!("service {key}");
+        let flags = there(self.flags, of_it, "flags")?;
+        let persistence = match flags & PERSISTENT {
+            0 => None,
+            _ => {
+                let netmask = there(self.netmask, of_it, "netmask")?;
+                Some(Persistence {
+                    timeout: Duration::from_secs(there(self.timeout, of_it, "timeout")?.into()),
+                    granularity: match family {
+                        Family::Inet => Granularity::Mask(netmask.into()),
+                        Family::Inet6 => {
+                            Granularity::Prefix(u8::try_from(u32::from_ne_bytes(netmask)).unwrap_or(128))
+                        }
+                    },
+                    engine: self.engine,
+                })
+            }
+        };
+        let scheduler = there(self.scheduler, of_it, "scheduler")?.clone();
+        Ok(Some((key, Service { scheduler, flags: ServiceFlags::from_bits(flags), persistence })))
     }
+}
+
+/// An attribute that belongs to each of them.
+pub(super) fn there<T>(part: Option<T>, of: impl fmt::Display, name: &str) -> Result<T, DecodeError> {
+    part.ok_or_else(|| DecodeError::from(format!("a {of} without {name}")))
 }
 
 /// An address as the kernel wants it: 16 bytes, whatever the family.

@@ -56,6 +56,8 @@ fn forwarding() -> impl Strategy<Value = Forwarding> {
         (any::<u16>(), any::<u16>())
             .prop_map(|(port, flags)| Forwarding::Tunnel(Encapsulation::Gue { port, flags })),
         any::<u16>().prop_map(|flags| Forwarding::Tunnel(Encapsulation::Gre { flags })),
+        (5..8u32).prop_map(|method| Forwarding::Unknown { method, tunnel: 0 }),
+        (3..=u8::MAX).prop_map(|tunnel| Forwarding::Unknown { method: 2, tunnel }),
     ]
 }
 
@@ -128,6 +130,8 @@ fn statistics_of_both_widths_are_read_and_the_wide_ones_win() {
         attributes: vec![Attribute::Service(vec![
             ServiceAttribute::Family(2),
             ServiceAttribute::Mark(1),
+            ServiceAttribute::Scheduler("rr".to_owned()),
+            ServiceAttribute::Flags { flags: 0, mask: u32::MAX },
             ServiceAttribute::Statistics(narrow),
             ServiceAttribute::Statistics64(wide),
         ])],

@@ -16,6 +16,8 @@ use crate::{
 
 /// What is asked of the data plane, in the words of facts.
 pub(super) const SET_TIMEOUTS: &str = "set timeouts";
+const SYNCHRONIZE: &str = "switch the sync daemon";
+const KEEP_SYNCHRONIZED: &str = "keep the sync daemon running";
 const MARK: &str = "mark packets of groups";
 pub(super) const LOOK_FOR_MARKS: &str = "look for marks";
 
@@ -109,15 +111,42 @@ impl Reconciler {
         }
     }
 
-    /// Runs these halves of connection synchronisation and no others.
+    /// Runs these halves of connection synchronisation and no others, from now on.
     pub(crate) async fn synchronize(
         &mut self,
         daemon: SyncDaemon,
         halves: &'static [SyncRole],
         desk: &mut Desk,
     ) {
-        let switch = move |plane: &mut Dataplane| plane.synchronize(&daemon, halves);
-        // That it failed is said; it is tried again when there is a reason to switch.
-        let _ = self.on_dataplane("switch the sync daemon", desk, switch).await;
+        let wanted = daemon.clone();
+        let switch = move |plane: &mut Dataplane| plane.synchronize(&wanted, halves);
+        // That it failed is said; it is tried again at each audit.
+        let interface = self.on_dataplane(SYNCHRONIZE, desk, switch).await;
+        let is_wanted = !halves.is_empty();
+        if (interface.is_ok() || !is_wanted) && self.complaints.not_wanted(&[KEEP_SYNCHRONIZED]) {
+            self.recovered();
+        }
+        self.synchronizing =
+            is_wanted.then(|| Synchronizing { daemon, halves, interface: interface.ok().flatten() });
     }
+
+    /// Looks whether connection synchronisation runs as it was started, and starts it anew if not.
+    pub(super) async fn audit_sync(&mut self, desk: &mut Desk) {
+        let Some(Synchronizing { daemon, halves, interface }) = self.synchronizing.clone() else { return };
+        let wanted = daemon.clone();
+        let look = move |plane: &mut Dataplane| plane.synchronizes(&wanted, halves, interface);
+        if let Ok(Some(amiss)) = self.on_dataplane("look for the sync daemon", desk, look).await {
+            self.complain(KEEP_SYNCHRONIZED, amiss);
+            self.synchronize(daemon, halves, desk).await;
+        }
+    }
+}
+
+/// Connection synchronisation as it was started.
+#[derive(Clone)]
+pub(super) struct Synchronizing {
+    daemon: SyncDaemon,
+    halves: &'static [SyncRole],
+    /// The number of its interface; none if it could not be started.
+    interface: Option<u32>,
 }

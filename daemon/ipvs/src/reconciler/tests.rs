@@ -13,7 +13,7 @@ use crate::{
     definition::{Definition, entries},
     director::{Defined, Director},
     fixture::{VIP, definition, server, web},
-    table::{Service, ServiceFlags, VirtualService},
+    table::{Forwarding, Service, ServiceFlags, VirtualService},
 };
 
 const FOREIGN: ServiceKey = ServiceKey::Fwmark { fwmark: 99, family: Family::Inet };
@@ -134,6 +134,55 @@ async fn an_audit_puts_right_what_others_changed_and_says_so() {
             drift(Some(66), Drift::Surplus),
         ]
     );
+}
+
+#[tokio::test]
+async fn what_can_t_be_read_is_told_once_and_the_rest_is_kept_as_it_should_be() {
+    let mut story = Story::new().await;
+    let blur = |story: &mut Story, unread: &[&str]| {
+        let table = match story.reconciler.dataplane.take() {
+            Some(Dataplane::Memory(table) | Dataplane::Blurred(table, _)) => table,
+            _ => panic!("the table is not in memory"),
+        };
+        let unread = unread.iter().map(|why| (*why).to_owned()).collect();
+        story.reconciler.dataplane = Some(Dataplane::Blurred(table, unread));
+    };
+    // Another's is one of them; ours goes on as ever.
+    let why = ["a service without address", "a service FWM 9 without scheduler"];
+    blur(&mut story, &why);
+    story.audit().await;
+    story.audit().await;
+    story.health(2, false).await;
+    blur(&mut story, &why[..1]);
+    story.audit().await;
+    blur(&mut story, &[]);
+    story.audit().await;
+    let Some(Dataplane::Blurred(table, _)) = &story.reconciler.dataplane else { panic!("another table") };
+    assert_eq!(table.services[&VIP].destinations.keys().copied().collect::<Vec<_>>(), [web(3)]);
+    let failed = |error: &str| {
+        Fact::from(IpvsFact::IpvsFailed { operation: READ_ENTRY.to_owned(), error: error.to_owned() })
+    };
+    let told = [
+        failed("a service without address, and 1 more"),
+        failed("a service without address"),
+        IpvsFact::IpvsRecovered {}.into(),
+    ];
+    assert_eq!(story.complained().await, told);
+}
+
+#[tokio::test]
+async fn a_way_to_forward_that_we_do_not_know_is_put_right_in_ours_and_left_alone_in_others() {
+    let mut story = Story::new().await;
+    let unknown = Forwarding::Unknown { method: 5, tunnel: 0 };
+    let before = story.table().clone();
+    let ours = story.table().services.get_mut(&VIP).unwrap().destinations.get_mut(&web(2)).unwrap();
+    ours.forwarding = unknown;
+    let strange = *ours;
+    story.table().services.get_mut(&FOREIGN).unwrap().destinations.insert(web(9), strange);
+    story.audit().await;
+    assert_eq!(story.table().services[&VIP], before.services[&VIP]);
+    assert_eq!(story.table().services[&FOREIGN].destinations[&web(9)], strange);
+    assert_eq!(story.complained().await, [drift(Some(2), Drift::Altered)]);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! `HTTP_GET` and `SSL_GET`: pages are as they should be.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -20,8 +21,8 @@ pub struct HttpGet {
     pub version: HttpVersion,
     /// `fast_recovery`: while it counts as failed, URLs are asked for without a pause between them; off unless given.
     pub fast_recovery: bool,
-    /// `url` blocks, asked for in this order; never empty.
-    pub urls: Vec<Url>,
+    /// `url` blocks, asked for in this order; never empty. Checkers that ask for the same pages may share them.
+    pub urls: Arc<[Url]>,
 }
 
 /// `http_protocol`.

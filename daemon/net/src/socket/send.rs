@@ -39,6 +39,8 @@ pub enum Destination {
         source: Ipv6Addr,
         /// A group or a router.
         destination: Ipv6Addr,
+        /// Its hop limit: 255 to a group (RFC 9568 §5.1.2.3).
+        hop_limit: u8,
     },
     /// A whole link-layer frame.
     Frame {
@@ -120,11 +122,12 @@ impl SendBatch {
     /// Adds a datagram.
     pub fn push(&mut self, destination: Destination, bytes: &[u8]) {
         let start = self.arena.len();
-        if let Destination::Ipv6 { source, destination, .. } = destination {
+        if let Destination::Ipv6 { source, destination, hop_limit, .. } = destination {
             let header = Header {
                 traffic_class: TOS_INTERNETWORK_CONTROL,
                 next_header: VRRP_PROTOCOL,
                 payload: u16::try_from(bytes.len()).unwrap_or(u16::MAX),
+                hop_limit,
                 source,
                 destination,
             };
@@ -246,7 +249,7 @@ fn address(
                 attach(header, control, libc::IPPROTO_IP, libc::IP_PKTINFO, info);
             }
         }
-        Destination::Ipv6 { link, source, destination } => {
+        Destination::Ipv6 { link, source, destination, hop_limit: _ } => {
             // SAFETY: as above.
             let to = unsafe { &mut *(&raw mut *name).cast::<libc::sockaddr_in6>() };
             to.sin6_family = libc::AF_INET6 as libc::sa_family_t;

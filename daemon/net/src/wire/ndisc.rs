@@ -11,6 +11,8 @@ use super::checksum::Sum;
 use super::ethernet::{self, HEADER_LEN, MacAddress, TYPE_IPV6};
 use super::ipv6::{HEADER_LEN as IPV6_LEN, Header};
 
+/// So that who receives it knows that no router sent it on (RFC 4861 §7.1.2).
+const HOP_LIMIT: u8 = 255;
 const ADVERT_LEN: usize = 32;
 const ICMPV6: u8 = 58;
 const NEIGHBOUR_ADVERT: u8 = 136;
@@ -40,6 +42,7 @@ impl Repr {
         ethernet::emit(buffer, MacAddress::IPV6_ALL_NODES, self.hardware, TYPE_IPV6);
         let (header, advert) = buffer[HEADER_LEN..].split_at_mut(IPV6_LEN);
         let fields = Header {
+            hop_limit: HOP_LIMIT,
             traffic_class: 0,
             next_header: ICMPV6,
             payload: ADVERT_LEN as u16,

@@ -79,7 +79,7 @@ impl Services {
             },
             bus.clone(),
         );
-        let (checkers, health) = Checkers::start(bus.clone(), reader.counters().check_delays.clone(), seed());
+        let (checkers, health) = Checkers::start(bus.clone(), reader.counters(), seed());
         let (follows, chosen) = watch::channel(None);
         let (suspendable, suspended) = watch::channel(present::Watched::default());
         let mut tasks = vec![

@@ -26,13 +26,18 @@ impl Router {
             auth_data,
             pseudo_header: self.pseudo_header(),
             source,
-            ttl: match &self.spec.transport {
-                Transport::Multicast { .. } => VRRP_TTL,
-                Transport::Unicast { ttl, .. } => *ttl,
-            },
+            ttl: self.ttl(),
             ah: self.authenticated.is_some(),
             trailer: self.signed.as_ref().is_some_and(|signed| signed.signs()),
         });
+    }
+
+    /// What advertisements leave with: all of it to a group, what the definition says to peers.
+    fn ttl(&self) -> u8 {
+        match &self.spec.transport {
+            Transport::Multicast { .. } => VRRP_TTL,
+            Transport::Unicast { ttl, .. } => *ttl,
+        }
     }
 
     /// Whether checksums cover the pseudo-header: always over IPv6, where the kernel of a keepalived does it for any
@@ -99,6 +104,7 @@ impl Router {
     }
 
     fn send_to(&mut self, cx: &mut Context<'_>, source: IpAddr, destination: IpAddr) {
+        let ttl = self.ttl();
         let packet = match &self.authenticated {
             Some(authenticated) => self.packet.packet_sealed(destination, &authenticated.seal),
             None => {
@@ -111,6 +117,7 @@ impl Router {
             link: self.leaves_by,
             destination,
             source,
+            ttl,
             packet,
         }));
     }

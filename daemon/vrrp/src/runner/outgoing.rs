@@ -156,7 +156,7 @@ impl Outgoing {
         let (lane, destination) = match (transmission.destination, transmission.source) {
             (IpAddr::V4(destination), _) => (&mut self.ipv4, Destination::Ipv4 { link, destination }),
             (IpAddr::V6(destination), IpAddr::V6(source)) => {
-                (&mut self.ipv6, Destination::Ipv6 { link, source, destination })
+                (&mut self.ipv6, Destination::Ipv6 { link, source, destination, hop_limit: transmission.ttl })
             }
             (IpAddr::V6(_), IpAddr::V4(_)) => return,
         };

@@ -86,6 +86,29 @@ fn the_second_burst_follows_after_its_delay() {
     assert_eq!(bursts(&lan), [5, 5, 1, 1]);
 }
 
+/// Whoever resigns and is master again within the delay announces at once, and once more after the delay that began then:
+/// nothing is left of the first mastership that would have it announce as a backup.
+#[test]
+fn a_second_mastership_within_the_delay_announces_as_the_first_did() {
+    let mut lan = pair(|_| {});
+    lan.run_for(ms(3_500));
+    let bursts = |lan: &Lan| {
+        let did = lan.hosts[0].out.did.iter();
+        did.filter(|did| matches!(did, Did::Announced { .. })).count()
+    };
+    assert_eq!((lan.masters(VI), bursts(&lan)), (vec![0], 1));
+    lan.set_link(0, 0, false);
+    lan.run_for(ms(500));
+    lan.set_link(0, 0, true);
+    lan.run_for(ms(4_500));
+    let again = bursts(&lan);
+    assert!(lan.masters(VI) == [0] && again >= 2, "{:?} {again}", lan.masters(VI));
+    lan.run_for(ms(6_000));
+    assert_eq!(bursts(&lan), again + 1);
+    lan.run_for(ms(20_000));
+    assert_eq!(bursts(&lan), again + 1);
+}
+
 #[test]
 fn a_master_advertises_before_it_adds_and_announces() {
     let mut lan = pair(|_| {});

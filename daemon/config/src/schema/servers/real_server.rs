@@ -27,6 +27,7 @@ pub(crate) struct RealDraft {
     pub(crate) forwarding: Option<Forwarding>,
     pub(crate) upper_threshold: u32,
     pub(crate) lower_threshold: u32,
+    pub(crate) lower_threshold_at: Option<Span>,
     pub(crate) inhibit: Option<bool>,
     pub(crate) alpha: Option<bool>,
     pub(crate) smtp_alert: Option<bool>,
@@ -59,7 +60,10 @@ const OF_ITSELF: Block<RealDraft> = Block(&[
     )
     .default("3/4 of uthreshold")
     .example("lthreshold 800")
-    .sets(|to, node, _| to.lower_threshold = node.number(0).unwrap_or(0)),
+    .sets(|to, node, _| {
+        to.lower_threshold = node.number(0).unwrap_or(0);
+        to.lower_threshold_at = Some(node.span());
+    }),
     switch("inhibit_on_failure", "When failed, gets weight 0 and stays.")
         .default("the virtual server's")
         .example("inhibit_on_failure")
@@ -153,6 +157,7 @@ impl RealDraft {
             forwarding: outer,
             upper_threshold: 0,
             lower_threshold: 0,
+            lower_threshold_at: None,
             inhibit: None,
             alpha: None,
             smtp_alert: None,
