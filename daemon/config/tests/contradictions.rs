@@ -158,9 +158,9 @@ fn an_interface_of_a_virtual_router_takes_no_name_that_is_taken() {
     for (line, taken) in [
         ("use_vmac eth1", true),
         ("use_vmac lip", true),
-        ("use_ipvlan lvm 10.0.0.8", true),
+        ("use_ipvlan lvm 10.0.0.7", true),
         ("use_vmac lvm", false),
-        ("use_ipvlan lip 10.0.0.8", false),
+        ("use_ipvlan lip 10.0.0.7", false),
         ("use_vmac new", false),
         ("use_vmac", false),
     ] {
@@ -180,7 +180,7 @@ fn of_a_host_whose_addresses_are_not_known_nothing_is_said() {
 fn an_interface_of_the_instance_is_not_what_it_was_meant_to_track() {
     let text = |tracked: &str| instance("A", 1, &format!("track_interface {{\n{tracked}\n}}"), "10.0.0.9");
     let shown = |tracked: &str| check_host(&read(&text(tracked)), &host()).render_text(false);
-    let shown_one = shown("eth7");
+    let shown_one = shown("uplink");
     assert!(
         !shown_one.contains("did you mean") && shown_one.contains("there are lo, eth0, lvm, lip, eth1"),
         "{shown_one}"

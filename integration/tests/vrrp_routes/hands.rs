@@ -228,6 +228,78 @@ fn what_a_rule_or_a_route_leaves_open_is_said() -> Result<()> {
     Ok(())
 }
 
+/// One more daemon on a host that has one already.
+fn beside(host: &Host, config: &str) -> Result<integration::process::Process> {
+    let config = host.file("beside.conf", config)?;
+    let at = |name: &str| host.directory().join(name).to_string_lossy().into_owned();
+    host.spawn(
+        "beside",
+        integration::binaries::path("keepwatchd")?,
+        &[
+            "--dont-fork",
+            "--log-console",
+            "--log-detail",
+            "--vrrp",
+            "--use-file",
+            &config.to_string_lossy(),
+            "--pid",
+            &at("beside.pid"),
+            "--vrrp_pid",
+            &at("beside-vrrp.pid"),
+            "--checkers_pid",
+            &at("beside-checkers.pid"),
+            "--control-socket",
+            &at("beside.sock"),
+            "--history-file",
+            "none",
+            "--listen",
+            "none",
+        ],
+    )
+}
+
+/// Nothing says whose it is, so nothing is taken away, and it is said once; not where another daemon runs, whose it is.
+#[test]
+fn what_a_killed_run_left_and_the_next_does_not_want_is_told() -> Result<()> {
+    const SAID: &str = "Left behind, it seems, by a program that was killed";
+    let lab = Lab::new("left-told")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    let all = format!("{STATICS}{}", instance(BOTH));
+    let mut killed = start(host, &all)?;
+    wait::until("all is there", wait::LONG, || {
+        entries().iter().all(|entry| has(host, entry)) && host.has("eth0", VIP)
+    })?;
+    killed.process_mut().kill();
+    let mut again = start(host, &all)?;
+    again.wait_for_log("Entering MASTER STATE")?;
+    ensure!(!again.process().log().contains(SAID), "it is wanted: {}", again.process().log());
+    again.process_mut().kill();
+    let other = Instance::new("VI_9").vrid(59).vip("10.78.9.7").interval("0.1").line("version 3");
+    let mut next = start(host, &other.to_string())?;
+    next.wait_for_log(SAID)?;
+    let log = next.process().log();
+    let said: Vec<&str> = log.lines().filter(|line| line.contains(SAID)).collect();
+    for what in [
+        &*format!("address {VIP}/16 dev eth0"),
+        "address 10.79.0.1/24 dev eth0",
+        " route 10.20.0.0/16 table 77",
+        " -6 route fd20::/64 table 77",
+        " route 10.50.0.0/16 table 88",
+        " rule 300",
+    ] {
+        ensure!(said.len() == 1 && said[0].contains(what), "{what}: {said:?}");
+    }
+    // Another daemon beside that one does not know whose it is.
+    let third = Instance::new("VI_8").vrid(58).vip("10.78.9.6").interval("0.1").line("version 3");
+    let third = beside(host, &third.to_string())?;
+    wait::until("it serves", wait::LONG, || host.has("eth0", "10.78.9.6"))?;
+    ensure!(!third.log().contains(SAID), "{}", third.log());
+    next.process_mut().stop(wait::LONG)?;
+    ensure!(host.has("eth0", VIP) && has(host, "10.50.0.0/16"), "it was taken away");
+    Ok(())
+}
+
 /// Routes of one network that differ in nothing by which the kernel tells them apart: which is used depends on their order,
 /// and with IPv6 they are ways of one route.
 #[test]
@@ -269,47 +341,5 @@ fn beside_a_route_of_somebody_else_ours_is_where_keepalived_s_is() -> Result<()>
         ours.process_mut().stop(wait::LONG)?;
         ensure!(shown()? == before, "{word}: {:?}, before {before:?}", shown()?);
     }
-    Ok(())
-}
-
-/// Nothing says whose it is, so nothing is taken away, and it is said once; not where another daemon runs, whose it is.
-#[test]
-fn what_a_killed_run_left_and_the_next_does_not_want_is_told() -> Result<()> {
-    const SAID: &str = "Left behind, it seems, by a program that was killed";
-    let lab = Lab::new("left-told")?;
-    let (_lan, hosts) = lab.routers(1)?;
-    let host = &hosts[0];
-    let all = format!("{STATICS}{}", instance(BOTH));
-    let mut killed = start(host, &all)?;
-    wait::until("all is there", wait::LONG, || {
-        entries().iter().all(|entry| has(host, entry)) && host.has("eth0", VIP)
-    })?;
-    killed.process_mut().kill();
-    let mut again = start(host, &all)?;
-    again.wait_for_log("Entering MASTER STATE")?;
-    ensure!(!again.process().log().contains(SAID), "it is wanted: {}", again.process().log());
-    again.process_mut().kill();
-    let other = Instance::new("VI_9").vrid(59).vip("10.78.9.7").interval("0.1").line("version 3");
-    let mut next = start(host, &other.to_string())?;
-    next.wait_for_log(SAID)?;
-    let log = next.process().log();
-    let said: Vec<&str> = log.lines().filter(|line| line.contains(SAID)).collect();
-    for what in [
-        &*format!("address {VIP}/32 dev eth0"),
-        "address 10.79.0.1/24 dev eth0",
-        " route 10.20.0.0/16 table 77",
-        " -6 route fd20::/64 table 77",
-        " route 10.50.0.0/16 table 88",
-        " rule 300",
-    ] {
-        ensure!(said.len() == 1 && said[0].contains(what), "{what}: {said:?}");
-    }
-    // Another daemon beside that one does not know whose it is.
-    let third = Instance::new("VI_8").vrid(58).vip("10.78.9.6").interval("0.1").line("version 3");
-    let beside = start(host, &third.to_string())?;
-    wait::until("it serves", wait::LONG, || host.has("eth0", "10.78.9.6"))?;
-    ensure!(!beside.process().log().contains(SAID), "{}", beside.process().log());
-    next.process_mut().stop(wait::LONG)?;
-    ensure!(host.has("eth0", VIP) && has(host, "10.50.0.0/16"), "it was taken away");
     Ok(())
 }

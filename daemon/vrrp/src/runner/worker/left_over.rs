@@ -18,9 +18,6 @@ use crate::Definitions;
 use crate::link::prefix_of;
 use crate::spec::is_mark;
 
-/// What programs are called that mark their entries so.
-const PROGRAMS: [&str; 2] = ["keepalived", "keepwatchd"];
-
 /// What this run wants, of what may be there from before.
 pub(super) struct Wanted {
     addresses: HashSet<(IpAddr, u8)>,
@@ -127,19 +124,30 @@ fn another_runs_here() -> bool {
     let daemon = [own, nix::unistd::getppid().as_raw().unsigned_abs()];
     let Ok(processes) = fs::read_dir("/proc") else { return false };
     let names = processes.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-    let others = names.filter(|name| name.parse::<u32>().is_ok_and(|number| !daemon.contains(&number)));
-    others.filter(|number| is_program(number) && network(number) == here).any(|number| {
-        let parent = fs::read_to_string(format!("/proc/{number}/stat"))
-            .ok()
-            .and_then(|stat| stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse::<u32>().ok());
-        parent.is_none_or(|parent| !daemon.contains(&parent))
+    names.filter(|name| name.parse::<u32>().is_ok_and(|number| !daemon.contains(&number))).any(|number| {
+        match (program(&number), network(&number)) {
+            (Some(_), Some(network)) => Some(network) == here,
+            // It may have more rights than this process, which then is not told where it is; a worker of ours has not.
+            (Some(Program::Keepalived), None) => true,
+            (Some(Program::Keepwatch), None) | (None, _) => false,
+        }
     })
 }
 
-fn is_program(number: &str) -> bool {
-    let Ok(file) = fs::read_link(format!("/proc/{number}/exe")) else { return false };
-    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    PROGRAMS.iter().any(|program| name.starts_with(program))
+/// A program that makes entries with the mark.
+#[derive(Debug, PartialEq, Eq)]
+enum Program {
+    Keepwatch,
+    Keepalived,
+}
+
+/// As the supervisor and the worker are called, whatever their files are.
+fn program(number: &str) -> Option<Program> {
+    match fs::read_to_string(format!("/proc/{number}/comm")).ok()?.trim_end() {
+        "keepwatchd" => Some(Program::Keepwatch),
+        name if name.starts_with("keepalived") => Some(Program::Keepalived),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
