@@ -123,7 +123,7 @@ fn every_kind_of_block_is_told_of_when_a_reload_changes_it_and_nothing_else_is()
         base.clone() + &blocks.collect::<Vec<_>>().join("\n")
     };
     // Both sides of it run.
-    let daemon = Keepwatchd::on(&scene.host).config(&with(None)).flags(&["--dataplane", "memory"]).start()?;
+    let daemon = Keepwatchd::on(&scene.host).config(with(None)).flags(&["--dataplane", "memory"]).start()?;
     let reload = |config: &str| -> Result<String> {
         fs::write(daemon.config_path(), config)?;
         daemon.answer(&["reload"])

@@ -323,15 +323,16 @@ impl<'a> Parser<'a> {
             _ => {
                 let same = |other: &&Node| other.keyword.name == name && !other.bad;
                 let siblings = self.node().map(|parent| &parent.children);
-                siblings.and_then(|all| all.iter().find(same)).map(|other| Given::of(block, other))
+                siblings.and_then(|all| all.iter().rfind(same)).map(|other| Given::of(block, other))
             }
         };
-        let Some(before) = before else {
-            if matches!(block, BlockId::Root | BlockId::Global) && !node.bad {
-                self.given.push(Given::of(block, node));
-            }
-            return false;
-        };
+        let in_one = matches!(block, BlockId::Root | BlockId::Global);
+        if in_one && !node.bad && (before.is_none() || again != Again::FirstCounts) {
+            // The next one is told of beside this one.
+            self.given.retain(|given| (given.block, given.name) != (block, name));
+            self.given.push(Given::of(block, node));
+        }
+        let Some(before) = before else { return false };
         let message = format!("`{name}` was given before");
         let diagnostic = match again {
             // A switch, as often as one likes.
