@@ -236,7 +236,7 @@ fn judge_thresholds(real: &mut RealDraft, context: &mut Context) {
             most => format!("`lthreshold` is above `uthreshold`, {most}"),
         };
         let left_out = "left out: with it the kernel refuses the real server";
-        context.report(Diagnostic::error("conflict", message).at(span, left_out));
+        context.report(Diagnostic::warning("conflict", message).at(span, left_out));
         real.lower_threshold = 0;
     }
 }

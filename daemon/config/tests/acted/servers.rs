@@ -32,6 +32,7 @@ pub(super) const AREA: Area = Area {
         (BlockId::VirtualServer, "nat_mask", "of Linux 2.2"),
         (BlockId::VirtualServer, "hysteresis", "only with a quorum above 1"),
         (BlockId::VirtualServer, "sorry_server_lvs_method", "only after a sorry server"),
+        (BlockId::RealServer, "lthreshold", "only below an uthreshold"),
         (BlockId::HttpGet, "enable_sni", "only for TLS"),
         (BlockId::HttpGet, "sni_name", "only for TLS"),
         (BlockId::HttpGet, "delay_before_retry", "its example is the default"),
