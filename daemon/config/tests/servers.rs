@@ -150,8 +150,8 @@ fn what_does_not_fit_together_is_said_once() {
         (checked("lvs_method DR type gue port 5"), "[conflict]"),
         // Thresholds of connections.
         (checked("uthreshold 5\nlthreshold 5"), ""),
-        (checked("lthreshold 6\nuthreshold 5"), "conflict"),
-        (checked("lthreshold 1"), "conflict"),
+        (checked("lthreshold 6\nuthreshold 5"), "[conflict]"),
+        (checked("lthreshold 1"), "[conflict]"),
         (checked("uthreshold 5\nlthreshold 0"), ""),
     ];
     for (text, expected) in cases {
