@@ -76,7 +76,7 @@ fn what_does_not_fit_together_is_said_once() {
         (group("", NAT), "empty-group"),
         (group("10.0.0.1 80\n2001:db8::1 80\nfwmark 3", TUN), "family-mix"),
         (group("10.0.0.1 80\n2001:db8::1 80\nfwmark 3 inet\nfwmark 3 inet6", TUN), ""),
-        (group("10.0.0.1 80\n2001:db8::1 80", NAT), "family-mix"),
+        (group("10.0.0.1 80\n2001:db8::1 80", NAT), "[family-mix]"),
         (group("2001:db8::1 80", NAT), "family-mix"),
         (group("10.0.0.1 80\nfwmark 5 inet7", NAT), "unknown-option"),
         (group("10.0.0.1-1 80\n10.0.0.2 80", NAT), "invalid-address"),

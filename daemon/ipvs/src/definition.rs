@@ -338,4 +338,23 @@ mod tests {
         let read = Levels::from([(file, Level::Number(3))]);
         assert_eq!(starts(&read), [(true, 0, false), (true, 6, true), pinged]);
     }
+
+    #[test]
+    fn a_group_of_both_families_has_no_servers_at_entries_that_they_can_t_serve() {
+        let text = "virtual_server_group G {\n2001:db8::1 80\n10.0.0.1 80\n}\n\
+             virtual_server group G {\nlvs_sched rr\nprotocol TCP\nlvs_method NAT\n\
+             real_server 10.2.0.1 80 {\n}\n}\n";
+        let defined = of(text);
+        let (bus, _hub) = keepwatch_bus::Hub::new(keepwatch_bus::BusSettings::default()).unwrap();
+        let mut director = crate::director::Director::new(bus);
+        let crate::director::Defined { new, .. } = director.define(defined, None);
+        director.begin(new, &crate::table::Table::default());
+        let desired = director.desired();
+        let servers: Vec<_> = desired
+            .services
+            .iter()
+            .map(|(key, service)| (key.family(), service.destinations.len()))
+            .collect();
+        assert_eq!(servers, [(Family::Inet, 1), (Family::Inet6, 0)]);
+    }
 }

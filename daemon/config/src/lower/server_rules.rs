@@ -61,9 +61,16 @@ pub(super) fn serves(draft: &ServerDraft, defined: &Defined<'_>, context: &mut C
     };
     match (draft.family, families.v4, families.v6) {
         (None, true, true) => Some(Serves(None)),
-        (Some(_), true, true) => {
-            left_out(context, format!("the group `{name}` has IPv4 and IPv6, which only tunnels can serve"));
-            None
+        (Some(family), true, true) => {
+            let other = if family == Family::Inet { Family::Inet6 } else { Family::Inet };
+            let message = format!(
+                "the group `{name}` has entries of {other}, which real servers of {family} can't serve"
+            );
+            let diagnostic = Diagnostic::warning("family-mix", message).at(draft.at, "nobody answers there");
+            context.report(diagnostic.help(format!(
+                "a group of its own for {other}, or tunnels, which reach servers of either family"
+            )));
+            Some(Serves(None))
         }
         (None, true, false) => Some(Serves(Some(Family::Inet))),
         (None, false, true) => Some(Serves(Some(Family::Inet6))),
