@@ -8,8 +8,16 @@ use serde::{Deserialize, Serialize};
 use crate::load::{Loaded, Options, read_kept};
 use crate::preprocess::{MainFile, text_of};
 
-/// What the `include` lines stood for, by the file that they are in and their pattern.
-pub(crate) type Includes = HashMap<(PathBuf, String), Vec<PathBuf>>;
+/// What reading found beside the texts themselves.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Includes {
+    /// What the `include` lines stood for, by the file that they are in and their pattern.
+    pub(crate) lines: HashMap<(PathBuf, String), Vec<PathBuf>>,
+    /// Every name that a file was read by, and the one that its text goes by: there may be many ways to one.
+    pub(crate) names: HashMap<PathBuf, PathBuf>,
+    /// Where `${_RANDOM}` began.
+    pub(crate) seed: u64,
+}
 
 /// As it is written.
 #[derive(Serialize)]
@@ -17,7 +25,9 @@ struct Written<'a> {
     /// How many of the files the configuration begins with.
     mains: usize,
     files: Vec<(&'a Path, &'a str)>,
-    includes: Vec<(&'a (PathBuf, String), &'a Vec<PathBuf>)>,
+    lines: Vec<(&'a (PathBuf, String), &'a Vec<PathBuf>)>,
+    names: Vec<(&'a PathBuf, &'a PathBuf)>,
+    seed: u64,
 }
 
 /// As it is read.
@@ -25,7 +35,9 @@ struct Written<'a> {
 struct Read {
     mains: usize,
     files: Vec<(PathBuf, String)>,
-    includes: Vec<((PathBuf, String), Vec<PathBuf>)>,
+    lines: Vec<((PathBuf, String), Vec<PathBuf>)>,
+    names: Vec<(PathBuf, PathBuf)>,
+    seed: u64,
 }
 
 /// Files as they were.
@@ -38,12 +50,22 @@ pub(crate) struct Kept {
 impl Kept {
     /// The files that an `include` line stood for.
     pub(crate) fn included(&self, file: &Path, pattern: &str) -> Vec<PathBuf> {
-        self.includes.get(&(file.to_path_buf(), pattern.to_owned())).cloned().unwrap_or_default()
+        self.includes.lines.get(&(file.to_path_buf(), pattern.to_owned())).cloned().unwrap_or_default()
+    }
+
+    /// The name that the text of a file goes by.
+    pub(crate) fn name(&self, path: &Path) -> PathBuf {
+        self.includes.names.get(path).cloned().unwrap_or_else(|| path.to_path_buf())
     }
 
     /// The text of a file; none if it could not be read.
     pub(crate) fn text(&self, path: &Path) -> Option<&String> {
-        self.texts.get(path)
+        self.texts.get(&self.name(path))
+    }
+
+    /// Where `${_RANDOM}` began.
+    pub(crate) fn seed(&self) -> u64 {
+        self.includes.seed
     }
 }
 
@@ -54,7 +76,9 @@ impl Loaded {
         let written = Written {
             mains: self.mains,
             files: files.map(|file| (file.path.as_path(), file.text.as_str())).collect(),
-            includes: self.includes.iter().collect(),
+            lines: self.includes.lines.iter().collect(),
+            names: self.includes.names.iter().collect(),
+            seed: self.includes.seed,
         };
         serde_json::to_vec(&written).ok()
     }
@@ -62,18 +86,23 @@ impl Loaded {
 
 /// Reads and checks the configuration that [`Loaded::keep`] has kept; none if these bytes are something else.
 pub fn load_kept(kept: &[u8], options: &Options) -> Option<Loaded> {
-    let Read { mains, files, includes } = serde_json::from_slice(kept).ok()?;
+    let Read { mains, files, lines, names, seed } = serde_json::from_slice(kept).ok()?;
     let main_files = files.iter().take(mains);
     let main_files: Vec<_> =
         main_files.map(|(path, text)| MainFile { path: path.clone(), text: text.clone() }).collect();
-    let kept = Kept { texts: files.into_iter().collect(), includes: includes.into_iter().collect() };
+    let (lines, names) = (lines.into_iter().collect(), names.into_iter().collect());
+    let kept = Kept { texts: files.into_iter().collect(), includes: Includes { lines, names, seed } };
     (!main_files.is_empty()).then(|| read_kept(main_files, kept, options))
 }
 
-/// Those files of a configuration that [`Loaded::keep`] has kept which are other than they were, or can't be read now.
+/// Those files of a configuration that [`Loaded::keep`] has kept which are other than they were, or gone. Of one that this
+/// process may not read nothing is known.
 pub fn changed_since(kept: &[u8]) -> Vec<PathBuf> {
     let Ok(Read { files, .. }) = serde_json::from_slice(kept) else { return Vec::new() };
-    let changed = |(path, text): &(PathBuf, String)| text_of(path).is_none_or(|now| now != *text);
+    let changed = |(path, text): &(PathBuf, String)| match path.try_exists() {
+        Ok(false) => true,
+        Ok(true) | Err(_) => text_of(path).is_some_and(|now| now != *text),
+    };
     files.into_iter().filter(changed).map(|(path, _)| path).collect()
 }
 
@@ -108,10 +137,34 @@ mod tests {
         assert_eq!(changed_since(&kept), [at("main"), at("parts/a.conf"), at("parts/addresses")]);
         let after = again(&kept);
         assert_eq!(after.config, before.config);
-        assert_eq!(after.config.unwrap().instances[0].addresses.len(), 3);
+        assert_eq!(after.config.as_ref().unwrap().instances[0].addresses.len(), 3);
         // And what was read so is kept as well.
         assert_eq!(again(&again(&kept).keep().unwrap()).config, before.config);
         assert!(load_kept(b"something else", &options).is_none());
         assert!(load_kept(&kept[1..], &options).is_none());
+    }
+
+    #[test]
+    fn a_file_that_several_ways_lead_to_is_there_by_all_of_them_and_chance_is_what_it_was() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        for (part, vrid) in [("x", 1), ("y", 2)] {
+            fs::create_dir(at(part)).unwrap();
+            let instance = format!(
+                "vrrp_instance {part} {{\n interface eth0\n virtual_router_id {vrid}\n priority ${{_RANDOM 1 250}}\n \
+                 include ../common\n virtual_ipaddress {{\n 10.0.0.{vrid}\n }}\n}}\n"
+            );
+            fs::write(at(part).join("a.conf"), instance).unwrap();
+        }
+        fs::write(at("common"), "advert_int 7\n").unwrap();
+        fs::write(at("main"), "include */a.conf\n").unwrap();
+        let options = Options::default();
+        let before = load(&at("main"), &options);
+        let kept = before.keep().unwrap();
+        fs::remove_dir_all(directory.path()).unwrap();
+        let after = load_kept(&kept, &options).unwrap();
+        assert_eq!(after.config, before.config);
+        let seven = std::time::Duration::from_secs(7);
+        assert!(after.config.unwrap().instances.iter().all(|instance| instance.advert_int == seven));
     }
 }

@@ -117,7 +117,8 @@ pub(crate) fn read_kept(mains: Vec<MainFile>, kept: Kept, options: &Options) -> 
 /// something does not fit that a wrong brace may be behind, it is read again with the braces repaired. Where a keyword is misspelt, the model leaves it out, while the diagnostics are those of the text as
 /// it was meant: nothing is said that only follows from the misspelling.
 fn read(mains: Vec<MainFile>, said: Vec<Diagnostic>, kept: Option<Arc<Kept>>, options: &Options) -> Loaded {
-    let mut source = Source { mains: mains.len(), said, kept, options, seed: random_seed(), iproute: None };
+    let seed = kept.as_ref().map_or_else(random_seed, |kept| kept.seed());
+    let mut source = Source { mains: mains.len(), said, kept, options, seed, iproute: None };
     let mut written = source.read(mains, None, &Repair::default());
     if written.iproute.is_some() {
         source.iproute = written.iproute.take();
@@ -232,6 +233,7 @@ impl Source<'_> {
         if !context.lost_names.is_empty() {
             context.diagnostics.drop_undefined(&context.lost_names);
         }
+        context.includes.seed = self.seed;
         let mut loaded = finish(config, places, self.mains, context);
         if self.options.for_cluster {
             loaded.comparable = loaded

@@ -145,7 +145,11 @@ impl Director {
 
     /// Takes in what the checkers of a real server say.
     pub(crate) fn health(&mut self, real: &RealKey, health: Health, cause: Option<EventId>) {
-        let key = self.renamed.get(&real.service).unwrap_or(&real.service);
+        // The entry that another was known by before may be somebody else's now.
+        let key = match self.servers.contains_key(&real.service) {
+            true => &real.service,
+            false => self.renamed.get(&real.service).unwrap_or(&real.service),
+        };
         if let Some(server) = self.servers.get_mut(key)
             && server.health(real.real, health, &self.bus, cause)
         {

@@ -19,6 +19,9 @@ pub fn would_take_along(link: &Link, going: impl Fn(&PresentAddress) -> bool) ->
     }
     let networks: Vec<_> =
         link.addresses.iter().filter(|a| !a.secondary && going(a)).filter_map(network).collect();
+    if networks.is_empty() {
+        return false;
+    }
     let mut staying = secondaries.filter(|secondary| !going(secondary)).filter_map(network);
     staying.any(|network| networks.contains(&network))
 }

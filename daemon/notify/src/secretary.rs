@@ -145,8 +145,10 @@ impl Secretary {
                 // With `alpha` it starts with nobody, and what its servers' checks say is a change.
                 let starts = self.services.get(&service).map_or(!settings.alpha, |known| known.starts);
                 let group = settings.group().cloned();
-                if group.is_some() && *self.leads.entry(settings.key.lasting()).or_insert(service) != service
-                {
+                // It may have stood for another group than it is of now.
+                let key = settings.key.lasting();
+                self.leads.retain(|known, lead| *lead != service || *known == key);
+                if group.is_some() && *self.leads.entry(key).or_insert(service) != service {
                     return Vec::new();
                 }
                 let known = Service { group, alert: settings.smtp_alert, alpha: settings.alpha, starts };

@@ -140,6 +140,7 @@ fn run(program: &Program, listeners: usize, command: Option<UnixStream>) -> Resu
         starting: true,
         preparing: false,
         reload_later: false,
+        reload_asked: false,
         never_ran: 0,
         placed: Placed::default(),
         leavings: Leavings::default(),
@@ -211,6 +212,8 @@ struct Supervisor<'a> {
     preparing: bool,
     /// It shall reload as soon as it does.
     reload_later: bool,
+    /// It was asked to reload, and has not said that it does.
+    reload_asked: bool,
     /// So many in a row have ended before they ran.
     never_ran: u32,
     /// The addresses that workers have put on interfaces.
@@ -288,9 +291,15 @@ impl Supervisor<'_> {
     fn on_signal(&mut self, signal: Signal) {
         match signal {
             Signal::SIGTERM | Signal::SIGINT => self.stop(signal),
-            // A worker that is still starting reads the configuration anyway; then it may have read the old one.
-            Signal::SIGHUP if self.starting => self.reload_later = true,
-            Signal::SIGHUP | Signal::SIGUSR1 | Signal::SIGUSR2 => self.pass_on(signal as i32),
+            // The next one begins with what was in force, and one that is still starting may have read the old file.
+            Signal::SIGHUP if self.starting || matches!(self.phase, Phase::Waiting { .. }) => {
+                self.reload_later = true;
+            }
+            Signal::SIGHUP => {
+                self.reload_asked = true;
+                self.pass_on(signal as i32);
+            }
+            Signal::SIGUSR1 | Signal::SIGUSR2 => self.pass_on(signal as i32),
             // The worker's end is found by look().
             _ => {}
         }

@@ -115,7 +115,10 @@ impl Supervisor<'_> {
                     worker.give_way(format!("gave way to another, for {why}"));
                 }
             }
-            Report::Reloading => systemd::notify(&systemd::reloading()),
+            Report::Reloading => {
+                self.reload_asked = false;
+                systemd::notify(&systemd::reloading());
+            }
             Report::Reloaded => systemd::notify("READY=1"),
         }
     }
@@ -184,6 +187,7 @@ impl Supervisor<'_> {
                 worker.signal(Signal::SIGHUP);
             }
         }
+        self.reload_asked |= reload;
         systemd::notify("READY=1");
         if let Some(command) = self.command.take() {
             detach::runs(command);

@@ -17,6 +17,8 @@ use keepwatch_net::link::{LinkIndex, LinkKind, MACVLAN_MODE_PRIVATE, Notificatio
 use keepwatch_net::netlink::Monitor;
 
 use super::settings::Settings;
+use keepwatch_vrrp::spec::is_mark;
+
 use crate::cli::DataplaneKind;
 use crate::kept::Kept;
 use crate::logging::sink::Sinks;
@@ -49,9 +51,12 @@ impl Accepted {
 
     /// Has it taken up by the worker after this one.
     pub fn keep(&mut self, kept: Option<&Kept>) {
-        let (Some(kept), Some(texts)) = (kept, self.texts.take()) else { return };
-        // Without it the next one goes by the file.
-        let _ = kept.keep(&texts);
+        let Some(kept) = kept.filter(|_| !self.is_kept) else { return };
+        // Without it the next one goes by the file, not by what was in force before this.
+        let _ = match self.texts.take() {
+            Some(texts) => kept.keep(&texts),
+            None => kept.forget(),
+        };
     }
 
     /// Makes what of it stays anew, on the heap of the calling thread: what was needed to read it is free soon, but lies around
@@ -156,6 +161,11 @@ fn this_host() -> Result<Host, keepwatch_net::Error> {
     let (mut vmacs, mut ipvlans) = (Vec::new(), Vec::new());
     Monitor::open()?.dump(|notification| match notification {
         Notification::Link(link) => {
+            if link.alias.as_deref().is_some_and(is_mark) {
+                // A run of ours has made it, and makes another of that name in its place.
+                vmacs.push(link.name.to_string());
+                ipvlans.push(link.name.to_string());
+            }
             match link.kind {
                 LinkKind::Macvlan { mode: MACVLAN_MODE_PRIVATE, .. } => vmacs.push(link.name.to_string()),
                 LinkKind::Ipvlan { .. } => ipvlans.push(link.name.to_string()),
@@ -272,8 +282,8 @@ pub fn tell_changes(texts: &[u8], bus: &WeakBus, cause: EventId) {
             severity: Severity::Warning,
             code: "not-in-force".into(),
             place: file.display().to_string(),
-            message: "what runs is this file as it was when it was last taken into use; it has changed since, or can't be \
-                      read. A reload takes it into use"
+            message: "what runs is this file as it was when it was last taken into use; it has changed since, or is \
+                      gone. A reload takes it into use"
                 .into(),
         };
         bus.publish(Some(cause), fact);

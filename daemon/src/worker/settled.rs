@@ -19,6 +19,25 @@ const CHECKS: u64 = 1024;
 const EBB: usize = 256;
 const CALM: u32 = 4;
 
+/// One kind of flood.
+#[derive(Default)]
+struct Flood {
+    /// It was there, and what it took is not given back yet.
+    came: bool,
+    calm: u32,
+}
+
+impl Flood {
+    /// Whether it has been over for long enough, the first time. `high`, `low`: how it is at this look.
+    fn is_over(&mut self, high: bool, low: bool) -> bool {
+        self.came |= high;
+        self.calm = if low { self.calm.saturating_add(1) } else { 0 };
+        let over = self.came && self.calm >= CALM;
+        self.came &= !over;
+        over
+    }
+}
+
 /// Whether it is planned, and how it is done.
 pub(super) struct Settled {
     planned: Option<Instant>,
@@ -58,14 +77,15 @@ impl Settled {
     pub(super) fn after_floods(&self, reader: Reader) {
         let scheduling = self.scheduling.clone();
         tokio::spawn(async move {
-            let (mut flood, mut calm) = (false, 0);
+            let (mut events, mut checks) = (Flood::default(), Flood::default());
             loop {
                 sleep(LOOK).await;
-                let (waiting, checks) = (reader.waiting(), reader.counters().checks_at_once.take());
-                flood |= waiting >= FLOOD || checks >= CHECKS;
-                calm = if waiting <= EBB && checks <= CHECKS / 2 { calm + 1 } else { 0 };
-                if flood && calm >= CALM {
-                    flood = false;
+                let (waiting, at_once) = (reader.waiting(), reader.counters().checks_at_once.take());
+                let over = [
+                    events.is_over(waiting >= FLOOD, waiting <= EBB),
+                    checks.is_over(at_once >= CHECKS, at_once <= CHECKS / 2),
+                ];
+                if over.contains(&true) {
                     // All text that is there is in use just now.
                     aside(&scheduling, memory::give_heap_back);
                 }

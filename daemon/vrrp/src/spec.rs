@@ -6,8 +6,8 @@ mod from_config;
 mod vmac_plan;
 
 pub(crate) use from_config::preemption;
-pub use vmac_plan::VmacPlan;
-pub(crate) use vmac_plan::{is_mark, mark_and_memory, room_for_memory, with_memory};
+pub use vmac_plan::{VmacPlan, is_mark};
+pub(crate) use vmac_plan::{mark_and_memory, room_for_memory, with_memory};
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -102,3 +102,17 @@ fn included_files_are_as_they_were_too() -> Result<()> {
     fs::remove_dir_all(&directory)?;
     replaced(&scene, &daemon)
 }
+
+/// The signal may come before or after the supervisor has seen that the worker is dead.
+#[test]
+fn a_reload_that_is_asked_for_while_there_is_no_worker_is_done_by_the_next_one() -> Result<()> {
+    let scene = Scene::new("in-force-asked")?;
+    let daemon = scene.master(&quick().version_3(""), &[])?;
+    let other = Instance::new("OTHER").vrid(77).vip("10.78.9.77").interval("0.1").version_3("");
+    kill(scene.worker()?, Signal::SIGKILL)?;
+    daemon.reload(&other)?;
+    wait::until("what was asked for is in force", wait::LONG, || {
+        scene.host.has("eth0", "10.78.9.77") && !scene.host.has("eth0", VIP)
+    })
+    .with_context(|| daemon.process().log())
+}

@@ -39,6 +39,10 @@ impl Known {
             }
             ServiceFact::VirtualServerRenamed { service, from } => {
                 self.world.apply(event);
+                // Those of an entry that is new are known by what was known of the one before.
+                if let Some(known) = self.world.services.get(service) {
+                    self.up.insert(*service, known.reals.values().filter(|real| real.up).count());
+                }
                 self.groups.values_mut().filter(|first| *first == from).for_each(|first| *first = *service);
                 Vec::new()
             }

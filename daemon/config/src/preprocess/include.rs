@@ -196,13 +196,16 @@ impl Reader {
                 return;
             }
         };
-        context.includes.insert((within, pattern.to_owned()), files.clone());
+        context.includes.lines.insert((within, pattern.to_owned()), files.clone());
         self.inputs.push(Input::Queue(Queue { paths: files.into_iter(), checks, span }));
     }
 
     /// Begins one included file.
     pub(super) fn open(&mut self, path: &Path, checks: IncludeChecks, span: Span, context: &mut Context) {
-        let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let real = match &self.settings.kept {
+            Some(kept) => kept.name(path),
+            None => path.canonicalize().unwrap_or_else(|_| path.to_path_buf()),
+        };
         let known = self.read.get(&real).copied();
         let is_open = |file: FileId| {
             self.inputs.iter().any(|input| match input {
@@ -255,6 +258,8 @@ impl Reader {
                 }
             },
         };
+        let name = context.sources.file(file).path.clone();
+        context.includes.names.insert(path.to_path_buf(), name);
         let input = self.begin_file(file, path, included_at, known.is_some(), context);
         self.inputs.push(input);
     }

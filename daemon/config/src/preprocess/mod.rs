@@ -113,7 +113,11 @@ impl Reader {
         let mut files = Vec::with_capacity(mains.len());
         for MainFile { path, text } in mains {
             let file = text::add(text, &path, ExpansionId::NONE, context);
-            read.extend(path.canonicalize().into_iter().map(|real| (real, file)));
+            let real = match &settings.kept {
+                Some(_) => Some(path.clone()),
+                None => path.canonicalize().ok(),
+            };
+            read.extend(real.map(|real| (real, file)));
             files.push((file, path));
         }
         let checks = IncludeChecks::first(settings.all_files);

@@ -529,6 +529,20 @@ fn two_groups_that_change_places_begin_anew() {
 }
 
 #[test]
+fn what_is_found_at_an_entry_is_of_whoever_has_it_now_and_not_of_the_group_that_was_known_by_it() {
+    let mut story = Story::new(named("G", &[11, 12], &[2, 3]));
+    story.apply_all(vec![named("G", &[12], &[2, 3]), named("NEW", &[11], &[2, 3])]);
+    let dead = RealKey { service: entry(11), real: web(2) };
+    story.desk.director.health(&dead, Health::DOWN, None);
+    story.runtime.block_on(story.reconciler.reconcile(&mut story.desk));
+    let expected: Known =
+        [(11, vec![(2, false, false), (3, true, true)]), (12, vec![(2, true, true), (3, true, true)])]
+            .map(|(n, reals)| (entry(n).to_string(), true, reals))
+            .into();
+    assert_eq!(story.known(), expected);
+}
+
+#[test]
 fn an_entry_that_moves_to_another_virtual_server_is_known_as_that_one_s() {
     for receiver_first in [true, false] {
         let mut story = Story::new(named("D", &[11, 12], &[2]));

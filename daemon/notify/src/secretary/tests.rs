@@ -277,3 +277,20 @@ fn a_group_is_mailed_once_by_its_name_whatever_entry_it_is_known_by() {
     desk.subjects(ServiceFact::VirtualServerUnconfigured { service: one });
     assert_eq!(desk.subjects(lost(other)), ["Virtualserver [G]:0 - DOWN"]);
 }
+
+#[test]
+fn a_name_that_another_group_has_now_is_mailed_for_that_one() {
+    let mut desk = Desk::new();
+    let [one, other] = [2, 3].map(|n| sample::service_key(([10, 10, 10, n], 1358)));
+    let named = |name: &str| {
+        let key = VirtualServerKey::Group { name: name.into(), protocol: Protocol::Tcp, family: None };
+        Configured::new(1, VirtualServer { key, smtp_alert: true, ..sample::service() })
+    };
+    for (service, name) in [(one, "A"), (one, "B"), (other, "A")] {
+        let settings = named(name);
+        assert_eq!(desk.subjects(ServiceFact::VirtualServerConfigured { service, settings }), [""; 0]);
+    }
+    let lost = |service| ServiceFact::QuorumLost { service, quorum: 1, hysteresis: 0, weight: 0 };
+    assert_eq!(desk.subjects(lost(one)), ["Virtualserver [B]:0 - DOWN"]);
+    assert_eq!(desk.subjects(lost(other)), ["Virtualserver [A]:0 - DOWN"]);
+}

@@ -95,6 +95,8 @@ pub(super) struct Firewall {
     settings: Settings,
     wards: BTreeMap<RouterId, Ward>,
     reporters: Vec<Reporter>,
+    /// The kernel can't move their reports.
+    immovable: bool,
     made: [Made; 2],
     owned: bool,
     shadow: bool,
@@ -104,7 +106,7 @@ impl Firewall {
     pub(super) fn open(bus: Bus, settings: Settings, shadow: bool) -> keepwatch_net::Result<Self> {
         let requests = Requests::filter()?;
         let (wards, reporters, made) = (BTreeMap::new(), Vec::new(), Default::default());
-        Ok(Self { bus, requests, settings, wards, reporters, made, owned: true, shadow })
+        Ok(Self { bus, requests, settings, wards, reporters, immovable: false, made, owned: true, shadow })
     }
 
     /// Takes the settings of a reload into use.
@@ -177,7 +179,11 @@ impl Firewall {
             return;
         }
         let before = std::mem::replace(&mut self.reporters, reporters);
+        self.immovable = false;
         if let Err(errno) = self.make_family(FilterFamily::Ip6) {
+            // What is dropped is dropped all the same. If not even that works, whoever wants it is told.
+            self.immovable = true;
+            let _ = self.make_family(FilterFamily::Ip6);
             for reporter in self.reporters.iter().filter(|reporter| !before.contains(reporter)) {
                 let (interface, error) = (reporter.name.clone(), errno.desc().to_owned());
                 self.bus.publish(cause, LinkFact::ReportsNotMoved { interface, error });
@@ -232,7 +238,7 @@ impl Firewall {
 
     fn make_family(&mut self, family: FilterFamily) -> Result<(), Errno> {
         let mut contents = Contents::of(family, self.wards.values().flat_map(|ward| &ward.addresses));
-        if family == FilterFamily::Ip6 {
+        if family == FilterFamily::Ip6 && !self.immovable {
             contents.move_reports(&self.reporters);
         }
         let made = self.made_of(family);

@@ -218,7 +218,7 @@ pub(crate) fn mark_and_memory(alias: &str) -> (&str, &str) {
 }
 
 /// Whether what is written beside an interface says that keepwatch has made it.
-pub(crate) fn is_mark(alias: &str) -> bool {
+pub fn is_mark(alias: &str) -> bool {
     alias.starts_with(MARK)
 }
 

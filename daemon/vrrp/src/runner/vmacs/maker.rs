@@ -1,15 +1,19 @@
-//! Which process made an interface, as its mark says, and whether that one still lives: several daemons may be in one network,
-//! and none may take away what is another's. A process is known by its number, by when it began, and by the namespace that
-//! numbers it.
+//! Which daemon made an interface, as its mark says, and whether that one still lives: several may be in one network, and none
+//! may take away what is another's. A daemon is its supervisor, which outlives its workers: known by the number of its process,
+//! by when that began, and by the namespace that numbers it.
 
 use std::fs;
+
+use nix::unistd::getppid;
 
 /// What it begins with among what else is written beside an interface.
 const BY: &str = "by=";
 
-/// Whether the process that made an interface is there.
+/// Whether the daemon that made an interface is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Maker {
+    /// This daemon, be it a worker before this one.
+    Ours,
     /// It is.
     Lives,
     /// It is not.
@@ -18,9 +22,9 @@ pub(super) enum Maker {
     Unknown,
 }
 
-/// This process: `by=1234/567890/4026531836`. Nothing where the kernel tells nothing of processes.
+/// This daemon: `by=1234/567890/4026531836`. Nothing where the kernel tells nothing of processes.
 pub(super) fn own() -> String {
-    let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let text = fs::read_to_string(format!("/proc/{}/stat", getppid())).unwrap_or_default();
     let own =
         stat(&text).zip(namespace()).map(|((number, began, _), here)| format!("{BY}{number}/{began}/{here}"));
     own.unwrap_or_default()
@@ -43,6 +47,7 @@ pub(super) fn of(memory: &str) -> Maker {
     }
     match fs::read_to_string(format!("/proc/{number}/stat")) {
         Ok(text) => match stat(&text) {
+            Some((now, began_now, _)) if now == getppid().to_string() && began_now == began => Maker::Ours,
             // One that waits for its parent to take note of its end does nothing any more.
             Some((_, now, state)) if now == began && !matches!(state, "Z" | "X") => Maker::Lives,
             Some(_) => Maker::Gone,
@@ -79,7 +84,11 @@ mod tests {
     #[test]
     fn a_process_is_known_while_it_lives_and_by_when_it_began() {
         let own = own();
-        assert_eq!(of(&format!("{own} eth0/arp_ignore=0")), Maker::Lives);
+        assert_eq!(of(&format!("{own} eth0/arp_ignore=0")), Maker::Ours);
+        let text = fs::read_to_string("/proc/self/stat").unwrap();
+        let (number, began, _) = stat(&text).unwrap();
+        let here = namespace().unwrap();
+        assert_eq!(of(&format!("by={number}/{began}/{here}")), Maker::Lives);
         let words: Vec<&str> = own.split('/').collect();
         // Another has its number by now.
         assert_eq!(of(&format!("{}/1/{}", words[0], words[2])), Maker::Gone);

@@ -49,7 +49,7 @@ impl Vmacs {
         for (name, maker) in others {
             match maker {
                 Maker::Lives => {}
-                Maker::Gone => self.sweep_away(&name, cause),
+                Maker::Ours | Maker::Gone => self.sweep_away(&name, cause),
                 Maker::Unknown => strange.push(name),
             }
         }
