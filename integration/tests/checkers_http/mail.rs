@@ -103,7 +103,7 @@ fn each_host_is_asked_once_a_round_and_the_first_failure_is_tried_again() -> Res
     let daemon = Keepwatchd::on(&host).config(config).flags(&["--check", "--dataplane", "memory"]).start()?;
     // The second host is not there: the server is out, after a second try.
     daemon.wait_for_log(
-        "SMTP_CHECK on service [127.0.1.1]:tcp:25 failed after 1 retries: connection refused.",
+        "SMTP_CHECK on service [127.0.1.1]:tcp:25 failed after 1 retries: connection refused (at 127.0.1.2:25).",
     )?;
     daemon.wait_for_log("Removing service [127.0.1.1]:tcp:25 from VS [10.78.9.9]:tcp:25")?;
     let _two = serve(2)?;
