@@ -269,32 +269,7 @@ fn two_daemons_on_one_host_do_not_take_each_other_s_table() -> Result<()> {
     let host = &hosts[0];
     let first = start(host, &instance("VI_1", 51, VIP, "no_accept").to_string())?;
     first.wait_for_log("(VI_1) setting VIP")?;
-    let config = host.file("second.conf", &instance("VI_2", 52, "10.78.9.8", "no_accept").to_string())?;
-    let at = |name: &str| host.directory().join(name).to_string_lossy().into_owned();
-    let second = host.spawn(
-        "second",
-        integration::binaries::path("keepwatchd")?,
-        &[
-            "--dont-fork",
-            "--log-console",
-            "--log-detail",
-            "--vrrp",
-            "--use-file",
-            &config.to_string_lossy(),
-            "--pid",
-            &at("second.pid"),
-            "--vrrp_pid",
-            &at("second-vrrp.pid"),
-            "--checkers_pid",
-            &at("second-checkers.pid"),
-            "--control-socket",
-            &at("second.sock"),
-            "--history-file",
-            "none",
-            "--listen",
-            "127.0.0.1:9199",
-        ],
-    )?;
+    let second = Keepwatchd::beside(host, &instance("VI_2", 52, "10.78.9.8", "no_accept").to_string())?;
     second.wait_for_log("(VI_2) setting VIP", wait::LONG)?;
     let rules = ruleset(host)?;
     ensure!(rules.contains("table ip keepalived {") && rules.contains("table ip keepalived_2 {"), "{rules}");

@@ -156,6 +156,36 @@ impl Keepwatchd {
         }
     }
 
+    /// One more daemon on a host that has one already, for virtual routers only.
+    pub fn beside(host: &Host, config: &str) -> Result<Process> {
+        let config = host.file("beside.conf", config)?;
+        let at = |name: &str| host.directory().join(name).to_string_lossy().into_owned();
+        host.spawn(
+            "beside",
+            binaries::path("keepwatchd")?,
+            &[
+                "--dont-fork",
+                "--log-console",
+                "--log-detail",
+                "--vrrp",
+                "--use-file",
+                &config.to_string_lossy(),
+                "--pid",
+                &at("beside.pid"),
+                "--vrrp_pid",
+                &at("beside-vrrp.pid"),
+                "--checkers_pid",
+                &at("beside-checkers.pid"),
+                "--control-socket",
+                &at("beside.sock"),
+                "--history-file",
+                "none",
+                "--listen",
+                "none",
+            ],
+        )
+    }
+
     /// The supervisor.
     pub fn process(&self) -> &Process {
         &self.process

@@ -228,36 +228,6 @@ fn what_a_rule_or_a_route_leaves_open_is_said() -> Result<()> {
     Ok(())
 }
 
-/// One more daemon on a host that has one already.
-fn beside(host: &Host, config: &str) -> Result<integration::process::Process> {
-    let config = host.file("beside.conf", config)?;
-    let at = |name: &str| host.directory().join(name).to_string_lossy().into_owned();
-    host.spawn(
-        "beside",
-        integration::binaries::path("keepwatchd")?,
-        &[
-            "--dont-fork",
-            "--log-console",
-            "--log-detail",
-            "--vrrp",
-            "--use-file",
-            &config.to_string_lossy(),
-            "--pid",
-            &at("beside.pid"),
-            "--vrrp_pid",
-            &at("beside-vrrp.pid"),
-            "--checkers_pid",
-            &at("beside-checkers.pid"),
-            "--control-socket",
-            &at("beside.sock"),
-            "--history-file",
-            "none",
-            "--listen",
-            "none",
-        ],
-    )
-}
-
 /// Nothing says whose it is, so nothing is taken away, and it is said once; not where another daemon runs, whose it is.
 #[test]
 fn what_a_killed_run_left_and_the_next_does_not_want_is_told() -> Result<()> {
@@ -292,7 +262,7 @@ fn what_a_killed_run_left_and_the_next_does_not_want_is_told() -> Result<()> {
     }
     // Another daemon beside that one does not know whose it is.
     let third = Instance::new("VI_8").vrid(58).vip("10.78.9.6").interval("0.1").line("version 3");
-    let third = beside(host, &third.to_string())?;
+    let third = Keepwatchd::beside(host, &third.to_string())?;
     wait::until("it serves", wait::LONG, || host.has("eth0", "10.78.9.6"))?;
     ensure!(!third.log().contains(SAID), "{}", third.log());
     next.process_mut().stop(wait::LONG)?;

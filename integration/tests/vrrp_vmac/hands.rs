@@ -135,36 +135,6 @@ fn one_whose_base_was_renamed_is_made_anew_on_the_interface_that_has_its_name_no
     Ok(())
 }
 
-/// One more daemon on a host that has one already.
-fn beside(host: &Host, config: &str) -> Result<integration::process::Process> {
-    let config = host.file("beside.conf", config)?;
-    let at = |name: &str| host.directory().join(name).to_string_lossy().into_owned();
-    host.spawn(
-        "beside",
-        integration::binaries::path("keepwatchd")?,
-        &[
-            "--dont-fork",
-            "--log-console",
-            "--log-detail",
-            "--vrrp",
-            "--use-file",
-            &config.to_string_lossy(),
-            "--pid",
-            &at("beside.pid"),
-            "--vrrp_pid",
-            &at("beside-vrrp.pid"),
-            "--checkers_pid",
-            &at("beside-checkers.pid"),
-            "--control-socket",
-            &at("beside.sock"),
-            "--history-file",
-            "none",
-            "--listen",
-            "none",
-        ],
-    )
-}
-
 #[test]
 fn what_a_killed_run_left_goes_with_its_virtual_router_and_what_another_daemon_has_stays() -> Result<()> {
     let lab = Lab::new("vmac-orphan")?;
@@ -187,7 +157,7 @@ fn what_a_killed_run_left_goes_with_its_virtual_router_and_what_another_daemon_h
     wait::until("settings are as before", wait::LONG, || all() == before)?;
     daemon.process_mut().stop(wait::LONG)?;
     // One whose maker runs, and one that says nothing of its maker.
-    let _another = beside(host, &of("VI_2", 52, "10.78.9.2/32", "use_vmac"))?;
+    let _another = Keepwatchd::beside(host, &of("VI_2", 52, "10.78.9.2/32", "use_vmac"))?;
     wait::until("the other is there", wait::LONG, || host.has("vrrp.52", "10.78.9.2"))?;
     let hand = ["link", "add", "old0", "link", "eth0", "type", "macvlan", "mode", "private"];
     host.run("ip", &hand)?;

@@ -22,7 +22,7 @@ use crate::{
     router::{Router, Running, has_ipvs},
 };
 
-const PORT: u16 = 8080;
+pub(crate) const PORT: u16 = 8080;
 /// Connections by which it is found out what one costs at least.
 const LEAST: u64 = 20_000;
 
@@ -120,14 +120,17 @@ fn least() -> Result<f64> {
     })
 }
 
-fn config(kind: Kind, servers: u32) -> Result<String> {
-    let mut text =
-        "global_defs {\n router_id c\n}\nvirtual_server 10.9.9.9 80 {\n delay_loop 1\n lvs_sched rr\n \
-                    lvs_method NAT\n protocol TCP\n"
-            .to_owned();
+/// So many real servers of one virtual server, each with this checker and looked at every so many seconds; the first has a
+/// weight of its own.
+pub(crate) fn config(checker: &str, servers: u32, delay_loop: u32, first_weight: u32) -> Result<String> {
+    let mut text = format!(
+        "global_defs {{\n router_id c\n}}\nvirtual_server 10.9.9.9 80 {{\n delay_loop {delay_loop}\n lvs_sched rr\n \
+         lvs_method NAT\n protocol TCP\n"
+    );
     for number in 1..=servers {
         let (high, low) = (number >> 8, number & 255);
-        writeln!(text, " real_server 127.1.{high}.{low} {PORT} {{\n weight 1\n {}\n }}", kind.block())?;
+        let weight = if number == 1 { first_weight } else { 1 };
+        writeln!(text, " real_server 127.1.{high}.{low} {PORT} {{\n weight {weight}\n {checker}\n }}")?;
     }
     Ok(text + "}\n")
 }
@@ -135,7 +138,7 @@ fn config(kind: Kind, servers: u32) -> Result<String> {
 fn measure(router: &Router, kind: Kind, servers: u32, span: Duration) -> Result<Cost> {
     let host: Host = Lab::new("checks")?.host("a")?;
     let (_acceptor, checks) = serve(&host, kind, servers)?;
-    let running = router.start_checking(&host, &config(kind, servers)?)?;
+    let running = router.start_checking(&host, &config(kind.block(), servers, 1, 1)?)?;
     let each_was_checked = || checks.load(Ordering::Relaxed) >= u64::from(2 * servers);
     if wait::until("two checks of each", 2 * wait::LONG, each_was_checked).is_err() {
         let checks = checks.load(Ordering::Relaxed);

@@ -5,7 +5,6 @@
 //! with IPVS.
 
 use std::{
-    fmt::Write as _,
     fs,
     thread::sleep,
     time::{Duration, Instant},
@@ -14,9 +13,11 @@ use std::{
 use anyhow::{Result, bail, ensure};
 use integration::{Host, Lab, background::Acceptor, wait};
 
-use crate::router::{Router, Running, TABLE, has_ipvs};
+use crate::{
+    checks::{self, PORT},
+    router::{Router, Running, TABLE, has_ipvs},
+};
 
-const PORT: u16 = 8080;
 /// How long either may take.
 const LIMIT: Duration = Duration::from_secs(600);
 
@@ -88,17 +89,5 @@ fn seen(
 }
 
 fn config(servers: u32, first_weight: u32) -> Result<String> {
-    let mut text =
-        "global_defs {\n router_id t\n}\nvirtual_server 10.9.9.9 80 {\n delay_loop 60\n lvs_sched rr\n \
-                    lvs_method NAT\n protocol TCP\n"
-            .to_owned();
-    for number in 1..=servers {
-        let (high, low) = (number >> 8, number & 255);
-        let weight = if number == 1 { first_weight } else { 1 };
-        writeln!(
-            text,
-            " real_server 127.1.{high}.{low} {PORT} {{\n weight {weight}\n TCP_CHECK {{\n connect_timeout 2\n }}\n }}"
-        )?;
-    }
-    Ok(text + "}\n")
+    checks::config("TCP_CHECK {\n connect_timeout 2\n }", servers, 60, first_weight)
 }
