@@ -133,8 +133,6 @@ impl Supervisor<'_> {
             // It ended by itself, and had the time to tell.
             self.placed.told_all();
         }
-        // One that died before it heard of it leaves that to the next.
-        self.reload_later |= std::mem::take(&mut self.reload_asked);
         self.absence = self.absence.or(Some(Absence::begins(now, end.silent)));
         if end.lived >= TOLD_WITHIN {
             self.taken_off = 0;

@@ -139,7 +139,6 @@ fn run(program: &Program, listeners: usize, command: Option<UnixStream>) -> Resu
         first: true,
         starting: true,
         preparing: false,
-        reload_later: false,
         reload_asked: false,
         never_ran: 0,
         placed: Placed::default(),
@@ -210,9 +209,7 @@ struct Supervisor<'a> {
     starting: bool,
     /// It does not run yet, and needs not to before it can be told to stop.
     preparing: bool,
-    /// It shall reload as soon as it does.
-    reload_later: bool,
-    /// It was asked to reload, and has not said that it does.
+    /// A reload was asked for, and no worker has said yet that it does that.
     reload_asked: bool,
     /// So many in a row have ended before they ran.
     never_ran: u32,
@@ -291,13 +288,13 @@ impl Supervisor<'_> {
     fn on_signal(&mut self, signal: Signal) {
         match signal {
             Signal::SIGTERM | Signal::SIGINT => self.stop(signal),
-            // The next one begins with what was in force, and one that is still starting may have read the old file.
-            Signal::SIGHUP if self.starting || matches!(self.phase, Phase::Waiting { .. }) => {
-                self.reload_later = true;
-            }
+            // One that is still starting may have read the old file, and one that takes over begins with what was in force:
+            // whoever comes to run is told then.
             Signal::SIGHUP => {
                 self.reload_asked = true;
-                self.pass_on(signal as i32);
+                if !self.starting {
+                    self.pass_on(signal as i32);
+                }
             }
             Signal::SIGUSR1 | Signal::SIGUSR2 => self.pass_on(signal as i32),
             // The worker's end is found by look().

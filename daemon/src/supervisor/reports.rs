@@ -177,7 +177,7 @@ impl Supervisor<'_> {
         self.never_ran = 0;
         self.starting = false;
         self.preparing = false;
-        let reload = std::mem::take(&mut self.reload_later);
+        let reload = self.reload_asked;
         if let Some(worker) = self.worker() {
             if stopping {
                 worker.signal(Signal::SIGTERM);
@@ -187,7 +187,6 @@ impl Supervisor<'_> {
                 worker.signal(Signal::SIGHUP);
             }
         }
-        self.reload_asked |= reload;
         systemd::notify("READY=1");
         if let Some(command) = self.command.take() {
             detach::runs(command);
