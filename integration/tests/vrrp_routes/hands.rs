@@ -1,5 +1,7 @@
 //! What somebody else does to whole tables, and what of somebody else stands beside: rules and routes of the host.
 
+use std::process::{Command, Stdio};
+
 use super::*;
 
 const BOTH: &str = "virtual_routes {
@@ -233,7 +235,7 @@ fn what_a_rule_or_a_route_leaves_open_is_said() -> Result<()> {
 fn what_a_killed_run_left_and_the_next_does_not_want_is_told() -> Result<()> {
     const SAID: &str = "Left behind, it seems, by a program that was killed";
     let lab = Lab::new("left-told")?;
-    let (_lan, hosts) = lab.routers(1)?;
+    let (_lan, hosts) = lab.routers(2)?;
     let host = &hosts[0];
     let all = format!("{STATICS}{}", instance(BOTH));
     let mut killed = start(host, &all)?;
@@ -245,6 +247,14 @@ fn what_a_killed_run_left_and_the_next_does_not_want_is_told() -> Result<()> {
     again.wait_for_log("Entering MASTER STATE")?;
     ensure!(!again.process().log().contains(SAID), "it is wanted: {}", again.process().log());
     again.process_mut().kill();
+    // Neither one that runs in another network nor one that has ended, for which its parent has not asked, runs here.
+    let elsewhere = Instance::new("VI_7").vrid(57).vip("10.78.9.5").interval("0.1").line("version 3");
+    let elsewhere = Keepalived::start(&hosts[1], &elsewhere.to_string(), &[])?;
+    wait::until("keepalived serves elsewhere", wait::LONG, || hosts[1].has("eth0", "10.78.9.5"))?;
+    let mut ended = Command::new("keepalived").arg("--version").stderr(Stdio::null()).spawn()?;
+    wait::until("it has ended", wait::LONG, || {
+        std::fs::read_link(format!("/proc/{}/exe", ended.id())).is_err()
+    })?;
     let other = Instance::new("VI_9").vrid(59).vip("10.78.9.7").interval("0.1").line("version 3");
     let mut next = start(host, &other.to_string())?;
     next.wait_for_log(SAID)?;
@@ -267,6 +277,8 @@ fn what_a_killed_run_left_and_the_next_does_not_want_is_told() -> Result<()> {
     ensure!(!third.log().contains(SAID), "{}", third.log());
     next.process_mut().stop(wait::LONG)?;
     ensure!(host.has("eth0", VIP) && has(host, "10.50.0.0/16"), "it was taken away");
+    ended.wait()?;
+    drop(elsewhere);
     Ok(())
 }
 

@@ -4,7 +4,9 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt;
 
 use keepwatch_bus::EventId;
 use keepwatch_bus::fact::{RoutingEntry, RoutingFact};
@@ -118,36 +120,33 @@ fn words(entry: &Marked) -> String {
 
 /// Whether another program runs in this network whose entries have the same mark. The supervisor and what else is of this
 /// daemon does not count.
+///
+/// The link below `ns` is refused for a process that has more rights than this one (ptrace(2)), as any keepalived has; but
+/// what the kernel shows below `net` is one file for all processes of a network, and anybody may ask which.
 fn another_runs_here() -> bool {
-    let network = |of: &str| fs::read_link(format!("/proc/{of}/ns/net")).ok();
-    let (here, own) = (network("thread-self"), std::process::id());
+    let network = |of: &str| {
+        let dev = fs::metadata(format!("/proc/{of}/net/dev"))?;
+        Ok::<_, io::Error>((dev.dev(), dev.ino()))
+    };
+    let (here, own) = (network("thread-self").ok(), std::process::id());
     let daemon = [own, nix::unistd::getppid().as_raw().unsigned_abs()];
     let Ok(processes) = fs::read_dir("/proc") else { return false };
     let names = processes.flatten().filter_map(|entry| entry.file_name().into_string().ok());
     names.filter(|name| name.parse::<u32>().is_ok_and(|number| !daemon.contains(&number))).any(|number| {
-        match (program(&number), network(&number)) {
-            (Some(_), Some(network)) => Some(network) == here,
-            // It may have more rights than this process, which then is not told where it is; a worker of ours has not.
-            (Some(Program::Keepalived), None) => true,
-            (Some(Program::Keepwatch), None) | (None, _) => false,
-        }
+        marks(&number)
+            && match network(&number) {
+                Ok(network) => Some(network) == here,
+                // Any other error is that of a process which has ended, and is nowhere: nobody has asked for it yet.
+                Err(error) => error.kind() == ErrorKind::PermissionDenied,
+            }
     })
 }
 
-/// A program that makes entries with the mark.
-#[derive(Debug, PartialEq, Eq)]
-enum Program {
-    Keepwatch,
-    Keepalived,
-}
-
-/// As the supervisor and the worker are called, whatever their files are.
-fn program(number: &str) -> Option<Program> {
-    match fs::read_to_string(format!("/proc/{number}/comm")).ok()?.trim_end() {
-        "keepwatchd" => Some(Program::Keepwatch),
-        name if name.starts_with("keepalived") => Some(Program::Keepalived),
-        _ => None,
-    }
+/// Whether that process is of a program that makes entries with the mark. The supervisor and the worker have one name,
+/// whatever their files are called.
+fn marks(number: &str) -> bool {
+    let name = fs::read_to_string(format!("/proc/{number}/comm")).unwrap_or_default();
+    name.trim_end() == "keepwatchd" || name.starts_with("keepalived")
 }
 
 #[cfg(test)]
