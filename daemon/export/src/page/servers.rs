@@ -1,6 +1,7 @@
 //! The table of virtual servers with their real servers: those in trouble first, then in the order of the
 //! configuration.
 
+use std::borrow::Cow;
 use std::fmt::{Result, Write};
 
 use keepwatch_bus::subject::RealKey;
@@ -157,13 +158,13 @@ pub(crate) fn real_row(out: &mut String, scene: Scene<'_>, service: &Service, re
     out.push_str("<td>");
     for (place, checker) in real.checkers.iter().enumerate() {
         let separator = if place > 0 { "; " } else { "" };
-        let result = match (&checker.failure, checker.ok) {
-            (Some(failure), _) => &failure.error,
-            (None, Some(true)) => "ok",
-            (None, Some(false)) => "failed",
-            (None, None) => "no result yet",
+        let result = match (checker.complaint(), checker.ok) {
+            (Some(complaint), _) => Cow::from(complaint),
+            (None, Some(true)) => Cow::from("ok"),
+            (None, Some(false)) => Cow::from("failed"),
+            (None, None) => Cow::from("no result yet"),
         };
-        write!(out, "{separator}{} {}", Escaped(&checker.key.kind), Escaped(result))?;
+        write!(out, "{separator}{} {}", Escaped(&checker.key.kind), Escaped(&result))?;
     }
     write_refusal(out, real.refused.as_deref())?;
     out.push_str("</tr>\n");
