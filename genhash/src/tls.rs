@@ -109,7 +109,10 @@ impl Client {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let connector = TlsConnector::from(Arc::clone(&self.config));
-        connector.connect(server_name(server, name), stream).await
+        connector.connect(server_name(server, name), stream).await.map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "the server ended the connection"),
+            _ => error,
+        })
     }
 
     /// The certificate that the server showed, DER.

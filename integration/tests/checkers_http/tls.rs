@@ -118,7 +118,7 @@ fn a_tls_server_that_fails_in_any_way_leaves_and_comes_back() -> Result<()> {
 fn names_certificates_and_keys_go_where_they_should_and_the_end_of_a_certificate_is_measured() -> Result<()> {
     let lab = Lab::new("tls-names")?;
     let host = lab.host("director")?;
-    let (_, _, (certificate, key)) = self_signed("web.example")?;
+    let (web, _, (certificate, key)) = self_signed("web.example")?;
     let (client, client_key, (client_der, _)) = self_signed("client.example")?;
     let mut roots = RootCertStore::empty();
     roots.add(client_der)?;
@@ -140,7 +140,7 @@ fn names_certificates_and_keys_go_where_they_should_and_the_end_of_a_certificate
         "SSL {{\n certificate {}\n key {}\n ca {}\n}}\n",
         file("client.pem", &client)?,
         file("client.key", &client_key)?,
-        file("ca.pem", &client)?
+        file("ca.pem", &web)?
     );
     let url = "url {\n path /\n }\n";
     let text = format!(
@@ -156,13 +156,17 @@ fn names_certificates_and_keys_go_where_they_should_and_the_end_of_a_certificate
         ensure!(["", "host.example", "other.example"].contains(&&*came), "{came:?} was sent");
         missing.retain(|name| *name != came);
     }
-    // The certificate of rcgen holds until the year 4096; nobody in `ca` signed it, which is told and condemns nobody.
+    // The certificate of rcgen holds until the year 4096; it is for another name than the one that is sent, which is told
+    // and condemns nobody.
     let until = || daemon.metric("keepwatch_check_certificate_not_after_timestamp_seconds", &["index=\"1\""]);
     let end = wait::value("the end of the certificate is measured", wait::LONG, until)?;
     ensure!(end > 4e9, "{end}");
     daemon.wait_for_log("service [127.0.1.1]:tcp:443 shows the certificate of CN=rcgen self signed cert")?;
     let distrusted = daemon.metric("keepwatch_check_certificate_distrusted", &["index=\"1\""]);
     ensure!(distrusted == Some(1.0), "{distrusted:?}");
+    // Where no name is sent nobody knows by which one clients ask.
+    let nameless = daemon.metric("keepwatch_check_certificate_distrusted", &["index=\"0\""]);
+    ensure!(nameless == Some(0.0), "{nameless:?}");
     wait::until("it is up all the same", wait::LONG, || {
         daemon.metric("keepwatch_real_server_up", &["real_server=\"127.0.1.1:443\""]) == Some(1.0)
     })?;

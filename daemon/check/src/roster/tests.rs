@@ -331,11 +331,11 @@ fn weights_of_a_servers_checkers_are_added_up_and_reported_when_they_change() {
     };
     // Both say the weight itself; what counts is what that is above the configured one, 1.
     let weighs = |weight| Outcome::Succeeded { weight: WeightSaid::Exactly(weight) };
-    assert_eq!(say(&due[0], weighs(6)), Some(Health { up: true, weight: 5 }));
-    assert_eq!(say(&due[1], weighs(-1)), Some(Health { up: true, weight: 3 }));
+    assert_eq!(say(&due[0], weighs(6)), Some(Health { up: true, weight: 5, fixed: 1 }));
+    assert_eq!(say(&due[1], weighs(-1)), Some(Health { up: true, weight: 3, fixed: 2 }));
     assert_eq!(say(&due[0], weighs(6)), None);
-    assert_eq!(say(&due[0], Outcome::GOOD), Some(Health { up: true, weight: -2 }));
-    assert_eq!(say(&due[1], failed()), Some(Health { up: false, weight: 0 }));
+    assert_eq!(say(&due[0], Outcome::GOOD), Some(Health { up: true, weight: -2, fixed: 1 }));
+    assert_eq!(say(&due[1], failed()), Some(Health { up: false, weight: 0, fixed: 0 }));
 }
 
 proptest! {
@@ -453,7 +453,7 @@ fn a_weight_that_is_set_counts_for_checkers_that_say_the_weight_themselves() {
         story.conclude(&due, Outcome::Succeeded { weight });
     }
     let mut set = |n, weight| story.roster.weigh(real(n), weight, None).map(|change| change.health);
-    assert_eq!(set(2, 10), Some(Health { up: true, weight: -4 }), "it is 6 still");
+    assert_eq!(set(2, 10), Some(Health { up: true, weight: -4, fixed: 1 }), "it is 6 still");
     assert_eq!(set(2, 10), None);
     assert_eq!(set(3, 10), None, "its checker says nothing of the weight");
     assert_eq!(set(4, 10), None, "there is none");
