@@ -133,7 +133,7 @@ pub(crate) fn service_row(out: &mut String, scene: Scene<'_>, service: &Service)
 
 /// The row of a real server.
 pub(crate) fn real_row(out: &mut String, scene: Scene<'_>, service: &Service, real: &RealServer) -> Result {
-    let Scene { history, board, now, view, .. } = scene;
+    let Scene { world, history, board, now, view, .. } = scene;
     let key = RealKey { service: service.key, real: real.address };
     let subject = Subject::Real(key);
     let state = real.state();
@@ -156,7 +156,9 @@ pub(crate) fn real_row(out: &mut String, scene: Scene<'_>, service: &Service, re
         None => out.push_str("<small>not in the table</small>"),
     }
     out.push_str("<td>");
-    for (place, checker) in real.checkers.iter().enumerate() {
+    // Of a virtual server group one entry is checked for all.
+    let checked = world.first_of(service).reals.get(&real.address).unwrap_or(real);
+    for (place, checker) in checked.checkers.iter().enumerate() {
         let separator = if place > 0 { "; " } else { "" };
         let result = match (checker.complaint(), checker.ok) {
             (Some(complaint), _) => Cow::from(complaint),
