@@ -205,7 +205,7 @@ fn half_an_identity(ssl: &Ssl, node: &Node, context: &mut Context) {
         (None, Some(_)) => ("key", "certificate"),
         (Some(_), Some(_)) | (None, None) => return,
     };
-    let written = node.children.iter().filter(|child| child.keyword.name == half);
-    let span = written.last().map_or(node.name.span, |child| child.name.span);
+    let mut written = node.children.iter().filter(|child| child.keyword.name == half);
+    let span = written.next_back().map_or(node.name.span, |child| child.name.span);
     nothing(span, &format!("without `{missing}`, `{half}` is shown to no server"), context);
 }

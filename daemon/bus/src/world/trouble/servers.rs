@@ -115,3 +115,6 @@ fn of_certificates(service: &Service, now: Timestamp, all: &mut Vec<Trouble>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
