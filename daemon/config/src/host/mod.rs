@@ -5,6 +5,7 @@
 
 mod addresses;
 mod interfaces;
+mod ssl;
 
 use std::net::IpAddr;
 
@@ -42,6 +43,7 @@ pub fn check_host(loaded: &Loaded, host: &Host) -> Diagnostics {
         interfaces::check(loaded, config, &host.interfaces, &mut diagnostics);
         interfaces::check_made(loaded, config, host, &mut diagnostics);
         addresses::check(loaded, config, &host.addresses, &mut diagnostics);
+        ssl::check(loaded, config, &mut diagnostics);
     }
     diagnostics.set_sources(loaded.diagnostics.shared_sources());
     diagnostics

@@ -64,6 +64,13 @@ const EXAMPLES: &[Example] = &[
             [directory.0.join("missing"), directory.0.clone()].map(|path| codes(&load(&path, &options())));
         missing.intersection(&directory).copied().collect()
     }),
+    ("unreadable-ssl", "`SSL { ⏎ ca /nonexistent ⏎ }` on a host without that file", |_| {
+        let text = "SSL {\nca /nonexistent\n}\nvirtual_server 10.0.0.1 80 {\nprotocol TCP\nreal_server 10.0.0.2 80 {\n}\n}\n";
+        let loaded = load_text(Path::new("page.conf"), text.into(), &options());
+        let said = check_host(&loaded, &Host::default());
+        assert!(said.render_text(false).contains("page.conf:2:4"), "{}", said.render_text(false));
+        said.iter().map(|diagnostic| diagnostic.code).collect()
+    }),
     ("no-such-interface", "`interface eth0` on a host without one", |_| {
         let loaded = load_text(Path::new("page.conf"), super::around("", ""), &options());
         check_host(&loaded, &Host { interfaces: vec!["lo".into()], ..Host::default() })
