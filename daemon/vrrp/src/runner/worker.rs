@@ -156,7 +156,7 @@ struct Worker {
     /// Interfaces of virtual routers that this run does not know, and of which it can't be known whether their maker lives.
     strange: Vec<Name>,
     /// What else may have been left has been looked for.
-    left_over_told: bool,
+    left_over_seen_to: bool,
     lifts: Lifts,
     shadow: bool,
     beat: Beat,
@@ -196,7 +196,7 @@ pub(super) fn start(
         vmacs: None,
         strays_swept: false,
         strange: Vec::new(),
-        left_over_told: false,
+        left_over_seen_to: false,
         lifts: Lifts::default(),
         shadow: settings.shadow,
         beat: settings.addresses.clone(),
@@ -364,14 +364,14 @@ impl Worker {
                 self.fulfil(wish);
                 self.configure_firewall(&definitions);
                 self.configure(&definitions);
-                let begins = !self.shadow && !std::mem::replace(&mut self.left_over_told, true);
+                let begins = !self.shadow && !std::mem::replace(&mut self.left_over_seen_to, true);
                 let wanted = begins.then(|| Wanted::by(&definitions));
                 self.reports.send(Report::Prepared(definitions, cause));
                 if let Some(strays) = strays {
                     self.sweep_strays(&strays, cause);
                 }
                 if let Some(wanted) = wanted {
-                    self.tell_left_over(&wanted, cause);
+                    self.see_to_left_over(&wanted, cause);
                 }
             }
             Job::Finish(release, done) => {
