@@ -135,6 +135,24 @@ fn interfaces_of_static_entries_decide_about_faults_also_if_they_are_asked_for_t
 }
 
 #[test]
+fn a_driver_that_does_not_know_the_way_in_which_it_is_to_be_asked_is_asked_in_another_as_by_keepalived()
+-> Result<()> {
+    const SAID: &str = "(eth0): Configured linkbeat type MII not supported, using ETHTOOL";
+    let lab = Lab::new("linkbeat-mii")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let config = |way: &str| {
+        format!("linkbeat_interfaces {{\n eth0 {way}\n}}\n{}", instance("VI_1", 51, 100, VIP, ""))
+    };
+    let daemon = start(&hosts[0], config("MII"))?;
+    daemon.wait_for_log(SAID)?;
+    wait::until("it is master", wait::LONG, || hosts[0].has("eth0", VIP))?;
+    daemon.reload(&config("ETHTOOL"))?;
+    daemon.wait_for_log("Reloaded")?;
+    daemon.reload(&config("MII"))?;
+    wait::until("it is said again", wait::LONG, || daemon.process().log().matches(SAID).count() == 2)
+}
+
+#[test]
 fn a_virtual_address_that_somebody_takes_away_is_put_back() -> Result<()> {
     let lab = Lab::new("stolen")?;
     let (lan, hosts) = lab.routers(1)?;
@@ -351,6 +369,7 @@ fn what_the_kernel_drops_with_an_interface_that_is_switched_off_is_told_to_be_go
     let host = &hosts[0];
     let daemon = start(host, instance("VI_1", 51, 100, "fe80::9/64\n fd78::9/64", ""))?;
     wait::until("both are there", wait::LONG, || host.has("eth0", "fe80::9") && host.has("eth0", "fd78::9"))?;
+    daemon.wait_for_log("(VI_1) Sending unsolicited Neighbour Adverts on becoming master: 2 addresses")?;
     daemon.wait_for_control()?;
     let has = |address: &str| daemon.answer(&["status"]).is_ok_and(|status| status.contains(address));
     wait::until("status has them", wait::LONG, || has("fe80::9") && has("fd78::9"))?;

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use keepwatch_model::LinkbeatMethod;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantNames};
 
@@ -62,6 +63,15 @@ pub enum LinkFact {
         interface: Name,
         /// The address.
         address: Ipv6Addr,
+    },
+    /// An interface is asked for its link in another way than `linkbeat_interfaces` says, to which its driver has no answer.
+    LinkbeatOtherwise {
+        /// The interface.
+        interface: Name,
+        /// The way that was configured.
+        wanted: LinkbeatMethod,
+        /// The way that it answers to.
+        used: LinkbeatMethod,
     },
     /// An interface was made for a virtual router (`use_vmac`, `use_ipvlan`), or found as it should be.
     LinkMade {
@@ -239,6 +249,7 @@ impl LinkFact {
                 w.made.shift_remove(interface);
             }
             Self::LinkRenamed { .. }
+            | Self::LinkbeatOtherwise { .. }
             | Self::LinkMakingFailed { .. }
             | Self::ReportsNotMoved { .. }
             | Self::HardwareRestored { .. }
@@ -272,6 +283,10 @@ impl LinkFact {
                     out,
                     "{address} of {interface} can't be used: another host on the link has it (duplicate address detection)"
                 ),
+            ),
+            Self::LinkbeatOtherwise { interface, wanted, used } => (
+                Level::Warning,
+                write!(out, "({interface}): Configured linkbeat type {wanted} not supported, using {used}"),
             ),
             Self::LinkMade { instance, interface, adopted: true, .. } => {
                 (Level::Info, write!(out, "({instance}) Found matching interface {interface}"))

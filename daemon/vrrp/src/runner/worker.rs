@@ -104,8 +104,8 @@ enum Waiting {
 /// What was announced, and who is to be told of the end.
 #[derive(Default)]
 struct Due {
-    /// With the number of addresses that were.
-    sent: Vec<(Announce, u32, Arc<VrrpCounters>)>,
+    /// With the number of addresses that were, and of those of IPv6 among them.
+    sent: Vec<(Announce, [u32; 2], Arc<VrrpCounters>)>,
     /// Interfaces can go.
     sweep: Option<Option<EventId>>,
     finished: Option<(Release, oneshot::Sender<()>)>,
@@ -385,11 +385,12 @@ impl Worker {
         if !due.sent.is_empty() {
             self.expecting = None;
         }
-        for (announce, addresses, counters) in due.sent {
+        for (announce, [addresses, neighbours], counters) in due.sent {
             counters.announcements_sent.add(u64::from(announce.repeat) * u64::from(addresses));
             let fact = VrrpFact::AddressesAnnounced {
                 instance: announce.spec.name.clone(),
                 addresses,
+                neighbours,
                 repeat: announce.repeat,
                 occasion: announce.occasion,
             };
