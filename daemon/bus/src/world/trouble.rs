@@ -7,11 +7,13 @@ use jiff::Timestamp;
 use keepwatch_model::{Followed, Level, LinkTarget, Priority, TrackedKind, Tracking};
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Instance, Interface, RealState, Service, Tracker, World};
+use super::{Change, Instance, Interface, Tracker, World};
 use crate::event::EventId;
 use crate::routing::RoutingState;
 use crate::subject::{TrackedKey, VrrpState};
 use crate::vrrp::HoldReason;
+
+mod servers;
 
 /// So many names stand in one line; the rest is counted.
 const NAMED: usize = 4;
@@ -87,11 +89,7 @@ impl World {
         self.instances.values().for_each(|instance| self.trouble_of(instance, &mut all));
         self.unrouted(|_| true, &mut all);
         self.no_ipvs(&mut all);
-        let now = Timestamp::now();
-        for service in self.services.values() {
-            trouble_of_service(service, &mut all);
-            trouble_of_certificates(service, now, &mut all);
-        }
+        servers::trouble(self, &mut all);
         self.followed(&mut all);
         self.left_out(&mut all);
         self.configuration(&mut all);
@@ -327,49 +325,6 @@ impl World {
         all.extend(self.failed_consumers.iter().map(|(name, broken)| {
             Trouble::new(Weight::Telling, &**name, &broken.error).by(Some(broken.changed))
         }));
-    }
-}
-
-/// A service that has lost its quorum, or servers behind it.
-fn trouble_of_service(service: &Service, all: &mut Vec<Trouble>) {
-    let down = || service.reals.values().filter(|real| real.state() == RealState::Down);
-    let first = down().filter_map(|real| real.changed).min_by_key(|change| change.event);
-    let names = some(
-        down().map(|real| {
-            let failed = real.checkers.iter().find_map(|checker| checker.failure.as_ref());
-            failed.map_or_else(|| real.address.to_string(), |why| format!("{}: {why}", real.address))
-        }),
-        down().count(),
-    );
-    if service.sorry || !service.quorum {
-        let sorry = if service.sorry { ", the sorry server serves" } else { "" };
-        let what = format!("VS {} has lost its quorum{sorry}", service.key);
-        let error = if names.is_empty() { service.reals_in_words() } else { names };
-        all.push(Trouble::new(Weight::Outage, what, error).by(service.changed.or(first)));
-    } else if !names.is_empty() {
-        let what = format!("VS {}: {}", service.key, service.reals_in_words());
-        all.push(Trouble::new(Weight::Degraded, what, names).by(first));
-    }
-}
-
-/// Certificates that a client would refuse: they have expired, or the `ca` would not have them. The server serves all the
-/// same, since checks do not go by it.
-fn trouble_of_certificates(service: &Service, now: Timestamp, all: &mut Vec<Trouble>) {
-    for real in service.reals.values() {
-        for checker in &real.checkers {
-            let Some(certificate) = &checker.seen.certificate else { continue };
-            let error = match &certificate.distrust {
-                _ if certificate.not_after < now => format!("it held until {}", certificate.not_after),
-                Some(why) => format!("the `ca` would not have it: {why}"),
-                None => continue,
-            };
-            let what = format!("VS {}: the certificate of {} is no good", service.key, real.address);
-            let trouble = Trouble::new(Weight::Degraded, what, error).by(checker.seen.certificate_seen);
-            // Several checkers of a server see the same one.
-            if !all.iter().any(|other| (&other.what, &other.error) == (&trouble.what, &trouble.error)) {
-                all.push(trouble);
-            }
-        }
     }
 }
 
