@@ -97,6 +97,10 @@ const EXAMPLES: &[Example] = &[
         let found = check_cluster(&[load("one.conf", 100, 90), load("two.conf", 90, 100)]);
         found.iter().flat_map(Diagnostics::iter).map(|diagnostic| diagnostic.code).collect()
     }),
+    ("script-interpreter", "`notify` of a script that begins with `#!/nonexistent`", |directory| {
+        let script = directory.write("script", b"#!/nonexistent\n", 0o755);
+        text(&super::around("in `vrrp_instance`", &format!("notify \"{}\"", script.display())))
+    }),
     ("script-insecure", "`notify` of a script of mode 0777", |directory| {
         let script = directory.write("script", b"#!/bin/sh\n", 0o777);
         text(&super::around("in `vrrp_instance`", &format!("notify \"{}\"", script.display())))
