@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, anyhow, bail};
 use keepwatch_bus::Counters;
 use keepwatch_bus::subject::VrrpState;
-use keepwatch_config::Options;
+use keepwatch_config::{Diagnostics, Options};
 use keepwatch_simulate::history::{Span, Track};
 use keepwatch_simulate::{History, Lan, cluster, fault, seeds, story};
 use keepwatch_vrrp::Definitions;
@@ -106,8 +106,20 @@ fn of_files(seed: u64, arguments: &Arguments, out: &mut impl Write) -> Result<Ex
     let options = Options { scripts: false, ..options(None, arguments.expansion_limit, false) };
     let counters = Counters::default();
     let mut configurations = Vec::new();
+    let mut told: Vec<String> = Vec::new();
     for ((file, config_id), letter) in hosts.iter().zip('A'..='Z') {
         let loaded = input::load(file, &Options { config_id: config_id.clone(), ..options.clone() })?;
+        // What a mistake leaves out is not simulated either. One file may stand for several hosts.
+        if loaded.config.is_some() && loaded.diagnostics.has_errors() {
+            let text = loaded.diagnostics.render_text(terminal::has_colours(&io::stderr()));
+            let summary = Diagnostics::summary([&loaded.diagnostics]);
+            let text =
+                format!("{text}{}: {summary}; this is simulated without them\n", input::name(file).display());
+            if !told.contains(&text) {
+                terminal::complain(&text);
+                told.push(text);
+            }
+        }
         let config = match loaded.config {
             Some(config) if !config.instances.is_empty() => config,
             Some(_) => bail!("{}: there is no vrrp_instance in it", input::name(file).display()),
