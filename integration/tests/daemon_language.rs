@@ -241,6 +241,20 @@ fn what_is_simulated_without_its_mistakes_is_said_with_them() -> Result<()> {
 }
 
 #[test]
+fn a_file_in_which_nothing_runs_is_good_and_said_to_be_that() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let empty = file(directory.path(), "empty.conf", "include conf.d/*.conf\n")?;
+    fs::create_dir(directory.path().join("conf.d"))?;
+    let tested = Command::new(binaries::path("keepwatchd")?).args(["-t", "-f", &empty]).output()?;
+    let said = text(&tested.stderr);
+    assert!(
+        tested.status.success() && said.contains("there is nothing in it that runs here [nothing-to-run]"),
+        "{said}"
+    );
+    Ok(())
+}
+
+#[test]
 fn nobody_is_shown_a_password() -> Result<()> {
     const SECRET: &str = "Zq7xPlum";
     let directory = tempfile::tempdir()?;

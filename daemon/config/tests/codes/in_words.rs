@@ -71,6 +71,11 @@ const EXAMPLES: &[Example] = &[
             .map(|diagnostic| diagnostic.code)
             .collect()
     }),
+    ("nothing-to-run", "a file with `global_defs` alone, or with an `include` that matches nothing", |_| {
+        let text = "global_defs {\nrouter_id A\n}\n".to_owned();
+        let loaded = load_text(Path::new("page.conf"), text, &options());
+        check_host(&loaded, &Host::default()).iter().map(|diagnostic| diagnostic.code).collect()
+    }),
     (
         "interface-taken",
         "`use_vmac eth1` on a host with an `eth1` that is no macvlan in private mode",
