@@ -22,9 +22,10 @@ fn main() {
     }
     let mut arguments = vec!["-no-pie".to_owned()];
     if let Some(libraries) = libraries() {
-        let alone = ["-no-pie".to_owned(), format!("-L{}", libraries.display()), "-static".to_owned()];
-        if links(&libraries, &alone) {
-            arguments = alone.to_vec();
+        let at_its_place = arguments.len();
+        arguments.extend([format!("-L{}", libraries.display()), "-static".to_owned()]);
+        if !links(&libraries, &arguments) {
+            arguments.truncate(at_its_place);
         }
     }
     for argument in arguments {

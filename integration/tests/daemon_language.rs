@@ -212,11 +212,45 @@ fn without_a_keyword_it_is_told_what_there_is_to_ask_for() -> Result<()> {
 
 #[test]
 fn options_that_would_do_nothing_are_refused() -> Result<()> {
+    for words in [["status", "--check", "--json"], ["--json", "status", "--check"]] {
+        let refused = keepwatch(&words)?;
+        assert_eq!(refused.status.code(), Some(2), "{words:?}");
+        assert!(text(&refused.stderr).contains("and not in JSON"), "{}", text(&refused.stderr));
+    }
     for arguments in
         [&["--json", "explain", "weight"][..], &["fmt", "--json"], &["--socket", "/x", "check", "/x"]]
     {
         assert_eq!(keepwatch(arguments)?.status.code(), Some(2), "{arguments:?}");
     }
+    Ok(())
+}
+
+#[test]
+fn what_is_simulated_without_its_mistakes_is_said_with_them() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let instance = Instance::new("VI_1").priority(150).to_string();
+    let good = file(directory.path(), "good.conf", &instance)?;
+    let bad = file(directory.path(), "bad.conf", &instance.replace("priority", "prioritty"))?;
+    let run = keepwatch(&["simulate", "--for", "5s", &good])?;
+    assert!(run.status.success() && run.stderr.is_empty(), "{}", text(&run.stderr));
+    let run = keepwatch(&["simulate", "--for", "5s", &good, &bad, &bad])?;
+    let said = text(&run.stderr);
+    assert!(run.status.success() && said.contains("did you mean `priority`?"), "{said}");
+    assert_eq!(said.matches("this is simulated without them").count(), 1, "{said}");
+    Ok(())
+}
+
+#[test]
+fn a_file_in_which_nothing_runs_is_good_and_said_to_be_that() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let empty = file(directory.path(), "empty.conf", "include conf.d/*.conf\n")?;
+    fs::create_dir(directory.path().join("conf.d"))?;
+    let tested = Command::new(binaries::path("keepwatchd")?).args(["-t", "-f", &empty]).output()?;
+    let said = text(&tested.stderr);
+    assert!(
+        tested.status.success() && said.contains("there is nothing in it that runs here [nothing-to-run]"),
+        "{said}"
+    );
     Ok(())
 }
 

@@ -94,7 +94,7 @@ impl Thing {
         }
         let witnesses = Witnesses::start(&ours)?;
         let global = format!("script_user root\nenable_script_security\n{}", witnesses.global());
-        let config = conf::global_defs(3, &global) + Witnesses::WEBHOOK + &blocks + &instance.to_string();
+        let config = conf::global_defs(3, &global) + &blocks + &instance.to_string();
         let it = (self.other)().interval("0.1").version_3("");
         let it = Some(Keepalived::start(&theirs, &it, &[])?);
         if self.priority < 100 {
@@ -237,7 +237,7 @@ fn a_wrong_password() -> Result<()> {
     let witnesses = Witnesses::start(&hosts[0])?;
     // Debian's would hardly be heard: each of our adverts that it refuses puts off its own next one.
     let _it = Keepwatchd::on(&hosts[1]).config(with("theirs", "")).flag("--vrrp").start()?;
-    let config = with("ours", &witnesses.global()) + Witnesses::WEBHOOK;
+    let config = with("ours", &witnesses.global());
     let we = Keepwatchd::on(&hosts[0]).config(config).flag("--vrrp");
     let we = Witnesses::watch(we).start()?;
     we.wait_for_control()?;

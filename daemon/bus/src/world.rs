@@ -59,6 +59,9 @@ pub struct World {
     /// Routes and rules of virtual routers, and static entries of the kernel's tables: those that should be there now.
     #[serde(with = "keyed", default)]
     pub routing: IndexMap<RoutingKey, RoutingState>,
+    /// Interfaces that were made for virtual routers, each with its virtual router.
+    #[serde(default)]
+    pub made: IndexMap<Name, Name>,
     /// Notify scripts.
     #[serde(default)]
     pub scripts: ScriptsState,

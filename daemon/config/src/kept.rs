@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::load::{Loaded, Options, read_kept};
 use crate::model::GroupMark;
-use crate::preprocess::{MainFile, text_of};
+use crate::preprocess::{MainFile, included_from, main_paths, text_of};
 
-/// What reading found beside the texts themselves.
+/// What a reading went by beside the texts themselves.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Includes {
+pub(crate) struct Circumstances {
     /// What the `include` lines stood for, by the file that they are in and their pattern.
     pub(crate) lines: HashMap<(PathBuf, String), Vec<PathBuf>>,
     /// Every name that a file was read by, and the one that its text goes by: there may be many ways to one.
@@ -49,18 +49,18 @@ struct Read {
 #[derive(Debug)]
 pub(crate) struct Kept {
     texts: HashMap<PathBuf, String>,
-    includes: Includes,
+    circumstances: Circumstances,
 }
 
 impl Kept {
     /// The files that an `include` line stood for.
     pub(crate) fn included(&self, file: &Path, pattern: &str) -> Vec<PathBuf> {
-        self.includes.lines.get(&(file.to_path_buf(), pattern.to_owned())).cloned().unwrap_or_default()
+        self.circumstances.lines.get(&(file.to_path_buf(), pattern.to_owned())).cloned().unwrap_or_default()
     }
 
     /// The name that the text of a file goes by.
     pub(crate) fn name(&self, path: &Path) -> PathBuf {
-        self.includes.names.get(path).cloned().unwrap_or_else(|| path.to_path_buf())
+        self.circumstances.names.get(path).cloned().unwrap_or_else(|| path.to_path_buf())
     }
 
     /// The text of a file; none if it could not be read.
@@ -70,7 +70,7 @@ impl Kept {
 
     /// Where `${_RANDOM}` began.
     pub(crate) fn seed(&self) -> u64 {
-        self.includes.seed
+        self.circumstances.seed
     }
 }
 
@@ -82,9 +82,9 @@ impl Loaded {
         let written = Written {
             mains: self.mains,
             files: files.map(|file| (file.path.as_path(), file.text.as_str())).collect(),
-            lines: self.includes.lines.iter().collect(),
-            names: self.includes.names.iter().collect(),
-            seed: self.includes.seed,
+            lines: self.circumstances.lines.iter().collect(),
+            names: self.circumstances.names.iter().collect(),
+            seed: self.circumstances.seed,
             marks: self.config.as_ref().map_or(&[], |config| &config.global.group_marks),
         };
         serde_json::to_vec(&written).ok()
@@ -98,7 +98,8 @@ pub fn load_kept(kept: &[u8], options: &Options) -> Option<Loaded> {
     let main_files: Vec<_> =
         main_files.map(|(path, text)| MainFile { path: path.clone(), text: text.clone() }).collect();
     let (lines, names) = (lines.into_iter().collect(), names.into_iter().collect());
-    let kept = Kept { texts: files.into_iter().collect(), includes: Includes { lines, names, seed } };
+    let kept =
+        Kept { texts: files.into_iter().collect(), circumstances: Circumstances { lines, names, seed } };
     let mut loaded = (!main_files.is_empty()).then(|| read_kept(main_files, kept, options))?;
     if let Some(config) = &mut loaded.config {
         config.global.group_marks = marks;
@@ -115,6 +116,21 @@ pub fn changed_since(kept: &[u8]) -> Vec<PathBuf> {
         Ok(true) | Err(_) => text_of(path).is_some_and(|now| now != *text),
     };
     files.into_iter().filter(changed).map(|(path, _)| path).collect()
+}
+
+/// Those files that the `include` lines of a configuration that [`Loaded::keep`] has kept, or the pattern that it was `named`
+/// by, stand for now, and did not then.
+pub fn come_since(kept: &[u8], named: &Path) -> Vec<PathBuf> {
+    let Ok(Read { mains, files, lines, .. }) = serde_json::from_slice(kept) else { return Vec::new() };
+    let begins_with = |path: &PathBuf| files.iter().take(mains).any(|(main, _)| main == path);
+    let mut come = main_paths(named);
+    come.retain(|path| !begins_with(path));
+    for ((within, pattern), known) in &lines {
+        come.extend(included_from(within, pattern).into_iter().filter(|path| !known.contains(path)));
+    }
+    come.sort_unstable();
+    come.dedup();
+    come
 }
 
 #[cfg(test)]
@@ -153,6 +169,35 @@ mod tests {
         assert_eq!(again(&again(&kept).keep().unwrap()).config, before.config);
         assert!(load_kept(b"something else", &options).is_none());
         assert!(load_kept(&kept[1..], &options).is_none());
+    }
+
+    #[test]
+    fn files_that_have_come_since_are_those_that_it_would_be_read_from_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::create_dir(at("parts")).unwrap();
+        fs::write(at("1.main"), "include parts/*.conf\ninclude later\ninclude {a,b}.part\n").unwrap();
+        fs::write(at("parts/a.conf"), INSTANCE).unwrap();
+        fs::write(at("a.part"), "").unwrap();
+        let named = at("*.main");
+        let kept = load(&named, &Options::default()).keep().unwrap();
+        assert_eq!(come_since(&kept, &named), [] as [PathBuf; 0]);
+        for (name, counts) in [
+            ("2.main", true),
+            ("b.part", true),
+            ("later", true),
+            ("parts/b.conf", true),
+            ("parts/b.conf.old", false),
+            ("other", false),
+        ] {
+            fs::write(at(name), "").unwrap();
+            let expected: Vec<PathBuf> = counts.then(|| at(name)).into_iter().collect();
+            assert_eq!(come_since(&kept, &named), expected, "{name}");
+            fs::remove_file(at(name)).unwrap();
+        }
+        // That one has gone is told of otherwise.
+        fs::remove_file(at("parts/a.conf")).unwrap();
+        assert_eq!(come_since(&kept, &named), [] as [PathBuf; 0]);
     }
 
     #[test]

@@ -75,5 +75,5 @@ pub use explain::{explain, overview, reference, similar};
 pub use format::format;
 pub use host::{Host, HostAddress, check_host};
 pub use keepwatch_model::{self as model, Config, encoding};
-pub use kept::{changed_since, load_kept};
+pub use kept::{changed_since, come_since, load_kept};
 pub use load::{Loaded, Options, load, load_text};

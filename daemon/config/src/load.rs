@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::iproute_names::IprouteNames;
 use crate::items::Items;
-use crate::kept::{Includes, Kept};
+use crate::kept::{Circumstances, Kept};
 use crate::lower::{Draft, Places};
 use crate::model::{Config, IprouteDirectories};
 use crate::parse::{Parser, Reading, Repair, repair};
@@ -65,7 +65,7 @@ pub struct Loaded {
     pub(crate) comparable: Option<Box<Comparable>>,
     /// How many of the files it begins with; the others are included.
     pub(crate) mains: usize,
-    pub(crate) includes: Includes,
+    pub(crate) circumstances: Circumstances,
 }
 
 /// What is held against other files: the text as it was meant, so that nothing is said that only follows from a keyword
@@ -97,7 +97,7 @@ pub fn load(path: &Path, options: &Options) -> Loaded {
                 places: Places::default(),
                 comparable: None,
                 mains: 0,
-                includes: Includes::default(),
+                circumstances: Circumstances::default(),
             }
         }
     }
@@ -233,7 +233,7 @@ impl Source<'_> {
         if !context.lost_names.is_empty() {
             context.diagnostics.drop_undefined(&context.lost_names);
         }
-        context.includes.seed = self.seed;
+        context.circumstances.seed = self.seed;
         let mut loaded = finish(config, places, self.mains, context);
         if self.options.for_cluster {
             loaded.comparable = loaded
@@ -246,12 +246,20 @@ impl Source<'_> {
 }
 
 fn finish(config: Config, places: Places, mains: usize, context: Context) -> Loaded {
-    let Context { sources, mut diagnostics, includes, .. } = context;
+    let Context { sources, mut diagnostics, circumstances, .. } = context;
     let sources: Arc<SourceMap> = Arc::new(sources);
     let files = sources.files().map(|file| file.path.clone()).collect();
     diagnostics.set_sources(sources);
     let runs = diagnostics.outcomes().worst().runs();
-    Loaded { config: runs.then_some(config), diagnostics, files, places, comparable: None, mains, includes }
+    Loaded {
+        config: runs.then_some(config),
+        diagnostics,
+        files,
+        places,
+        comparable: None,
+        mains,
+        circumstances,
+    }
 }
 
 /// A host's name without its domain.

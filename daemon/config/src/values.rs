@@ -215,7 +215,10 @@ fn missing(node: &Node, arg: &Arg, context: &mut Context) {
     context.report(
         Diagnostic::error("missing-value", format!("`{}` needs a value: {}", node.name.text, arg.name))
             .at(after, format!("{} is missing here", arg.name))
-            .help(format!("for example: `{}`", node.keyword.example.replace('\n', " "))),
+            .help(format!(
+                "for example: `{}`",
+                node.keyword.example.split_whitespace().collect::<Vec<_>>().join(" ")
+            )),
     );
 }
 

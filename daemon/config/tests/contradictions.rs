@@ -49,7 +49,11 @@ fn addresses_that_contradict_each_other_are_said_at_the_second_place() {
         (instance("A", 1, "", "127.0.0.5"), vec![("loopback-address", 6)]),
         (instance("A", 1, "", "127.0.0.5 dev lo\n224.0.0.50 autojoin"), vec![]),
         ("global_defs {\nnotification_email {\nNight Watch\n}\n}\n".into(), vec![("invalid-value", 3)]),
-        ("global_defs {\nnotification_email {\nroot\nadmin\na@b c@d\n}\n}\n".into(), vec![]),
+        (
+            "global_defs {\nnotification_email {\nops at example.com\n}\n}\n".into(),
+            vec![("invalid-value", 3)],
+        ),
+        ("global_defs {\nnotification_email {\nroot admin\nroot\nadmin\na@b c@d\n}\n}\n".into(), vec![]),
         (
             instance("A", 1, &peers("10.0.0.7", "10.0.0.8"), "10.0.0.1 dev eth0")
                 .replace("interface eth0\n", ""),

@@ -374,3 +374,47 @@ fn blocks_without_end_in_one_another_are_told_in_few_words() {
         assert!((1..10).contains(&said(&loaded).len()), "{line}: {}", said(&loaded).len());
     }
 }
+
+#[test]
+fn what_a_stranger_gets_wrong_is_said_in_words_that_help() {
+    let instance = |priority: &str| {
+        format!(
+            "vrrp_script S {{\nscript /bin/true\nweight -20\n}}\nvrrp_instance A {{\ninterface eth0\nvirtual_router_id 51\n\
+             state MASTER\n{priority}\nvirtual_ipaddress {{\n10.0.0.1\n}}\ntrack_script {{\nS\n}}\n}}\n"
+        )
+    };
+    let password = |line: &str| {
+        INSTANCE.replacen('{', &format!("{{ authentication {{\nauth_type PASS\n{line}\n}}\n"), 1)
+    };
+    for (text, code, expected, not) in [
+        (
+            format!("include\n{INSTANCE}"),
+            "missing-value:1",
+            "`include` does not say which file",
+            "did you mean",
+        ),
+        (instance("@ A priority 150"), "condition-without-id:9", "this line never counts", "surplus"),
+        (instance("@^ priority 150"), "condition-without-id:9", "this line always counts", "surplus"),
+        (instance(""), "weight-ignored:5", "`state MASTER` without a `priority` means 255", "can't change\n"),
+        (instance("priority 255"), "weight-ignored:5", "the priority of an owner can't change", "without a"),
+        (
+            INSTANCE.replacen(" A {", " {", 1),
+            "missing-value:1",
+            "`vrrp_instance VI_1 { interface eth0 ",
+            "  }`",
+        ),
+        (password("auth_pass = sesame"), "foreign-syntax:3", "+ auth_pass  ********", "sesame"),
+        (
+            password("auth_pass : sesame"),
+            "foreign-syntax:3",
+            "there is no `:` between a keyword and",
+            "sesame",
+        ),
+    ] {
+        let loaded = read(&text);
+        let rendered = loaded.diagnostics.render_text(false);
+        assert!(said(&loaded).iter().any(|said| said == code), "no {code}: {rendered}");
+        assert!(rendered.contains(expected), "no {expected:?} in\n{rendered}");
+        assert!(!rendered.contains(not), "{not:?} in\n{rendered}");
+    }
+}

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, Stream};
-use keepwatch_bus::{Event, Watcher};
+use keepwatch_bus::{Event, Fact, Watcher};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -33,8 +33,18 @@ pub(crate) async fn world(State(shared): State<Shared>) -> Response {
     }
 }
 
-/// Which events are asked for.
+/// What is wrong with what stands behind the `?`, in the words of the innermost cause: the others name only libraries.
+pub(crate) fn refused(rejection: &QueryRejection) -> Response {
+    let mut cause: &dyn std::error::Error = rejection;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    (StatusCode::BAD_REQUEST, format!("{cause}\n")).into_response()
+}
+
+/// Which events are asked for. What is not known is refused: it would be taken for something that narrows the answer.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     /// At most so many, the newest.
     limit: Option<usize>,
@@ -78,8 +88,12 @@ pub(crate) async fn events(
 ) -> Response {
     let wanted = match wanted {
         Ok(Query(wanted)) => wanted,
-        Err(rejection) => return (StatusCode::BAD_REQUEST, format!("{rejection}\n")).into_response(),
+        Err(rejection) => return refused(&rejection),
     };
+    if let Some(unknown) = wanted.kind.as_deref().filter(|kind| Fact::kinds().all(|known| known != *kind)) {
+        return (StatusCode::BAD_REQUEST, format!("there are no events of the kind {unknown:?}\n"))
+            .into_response();
+    }
     let wanted = wanted.resumed(&headers);
     if !asks_for_stream(&headers) {
         let turns = shared.turns.clone();

@@ -117,7 +117,7 @@ async fn status_page(
 ) -> Response {
     let view = match view {
         Ok(Query(view)) => view.tidied(),
-        Err(rejection) => return (StatusCode::BAD_REQUEST, format!("{rejection}\n")).into_response(),
+        Err(rejection) => return api::refused(&rejection),
     };
     let gzip = accept::accepts_gzip(&headers);
     let (live, of) = (shared.live.clone(), view.clone());

@@ -135,6 +135,29 @@ fn rules_name_what_there_is_and_each_alert_has_its_cases_and_its_paragraph() {
     }
 }
 
+#[test]
+fn documents_name_units_that_there_are() {
+    let units = ["keepwatchd", "keepwatch-realserver"].map(|unit| {
+        assert!(repository(&format!("packaging/{unit}.service")).exists(), "{unit}");
+        unit
+    });
+    for file in fs::read_dir(repository("docs")).unwrap() {
+        let path = file.unwrap().path();
+        let Some(text) =
+            fs::read_to_string(&path).ok().filter(|_| path.extension().is_some_and(|end| end == "md"))
+        else {
+            continue;
+        };
+        for command in text.split("systemctl ").skip(1) {
+            // The verb, and the unit behind it.
+            let unit = command.split(|c: char| c.is_whitespace() || "`;)".contains(c)).nth(1).unwrap_or("");
+            let unit = unit.trim_end_matches(".service");
+            let is_ours = unit.starts_with("keep") && unit != "keepalived";
+            assert!(!is_ours || units.contains(&unit), "{}: {unit}", path.display());
+        }
+    }
+}
+
 /// As Grafana's documentation of provisioning has them: what it does not know it leaves out without a word.
 #[test]
 fn grafana_is_provisioned_with_what_it_knows() {

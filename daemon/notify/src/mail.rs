@@ -1,5 +1,6 @@
 //! One letter to the mail server: the message and the exchange, over lettre.
 
+use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
@@ -10,6 +11,7 @@ use lettre::message::header::{
 use lettre::message::{Body, Mailbox, Message};
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use nix::errno::Errno;
 use tokio::time::timeout;
 
 use crate::{Letter, MailSettings};
@@ -76,10 +78,17 @@ impl SendError {
     }
 }
 
-/// The error with what caused it: lettre's own text says only `Connection error`.
+/// The error with what caused it: lettre's own text says only `Connection error`, and of what the system answered that is
+/// nothing more.
 fn reason(error: &lettre::transport::smtp::Error) -> String {
     let text = error.to_string();
-    match std::error::Error::source(error) {
+    let source = std::error::Error::source(error);
+    let system =
+        source.and_then(|source| source.downcast_ref::<io::Error>()).and_then(io::Error::raw_os_error);
+    if let Some(number) = system {
+        return Errno::from_raw(number).desc().into();
+    }
+    match source {
         Some(source) if !text.contains(&source.to_string()) => format!("{text}: {source}"),
         _ => text,
     }

@@ -22,6 +22,9 @@ pub enum ClientError {
     /// Not allowed to ask.
     #[error("The socket {} is for root alone: ask as root.", .0.display())]
     NotAllowed(PathBuf),
+    /// It took the question, and nothing more comes.
+    #[error("The daemon does not answer: it took the question and has said nothing for {} s. It hangs, or this machine is short of time.", .0.as_secs())]
+    Late(Duration),
     /// It stopped answering.
     #[error("The daemon does not answer: {}.", plain(.0))]
     Silent(io::Error),
@@ -36,6 +39,7 @@ pub enum ClientError {
 /// Answers to one question.
 pub struct Answers {
     lines: io::Lines<BufReader<UnixStream>>,
+    patience: Option<Duration>,
 }
 
 /// Asks the daemon behind `socket`. With `patience`, an answer that takes longer is an error.
@@ -51,7 +55,15 @@ pub fn ask(socket: &Path, question: &Question, patience: Option<Duration>) -> Re
     let mut line = serde_json::to_vec(question).map_err(ClientError::Garbled)?;
     line.push(b'\n');
     stream.write_all(&line).map_err(ClientError::Silent)?;
-    Ok(Answers { lines: BufReader::new(stream).lines() })
+    Ok(Answers { lines: BufReader::new(stream).lines(), patience })
+}
+
+/// Does the daemon answer at all? To be asked before a question whose answer may take as long as it likes.
+///
+/// # Errors
+/// When no daemon listens there, or it is silent for `patience`.
+pub fn answers(socket: &Path, patience: Duration) -> Result<(), ClientError> {
+    ask(socket, &Question::LogLevel { set: Vec::new() }, Some(patience))?.one_more().map(drop)
 }
 
 impl Answers {
@@ -61,9 +73,35 @@ impl Answers {
     /// When it refuses the question or falls silent.
     pub fn one_more(&mut self) -> Result<Option<Answer>, ClientError> {
         let Some(line) = self.lines.next() else { return Ok(None) };
-        match serde_json::from_str(&line.map_err(ClientError::Silent)?).map_err(ClientError::Garbled)? {
+        let line = line.map_err(|error| match (error.kind(), self.patience) {
+            // A read with a time limit ends so.
+            (io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut, Some(patience)) => {
+                ClientError::Late(patience)
+            }
+            _ => ClientError::Silent(error),
+        })?;
+        match serde_json::from_str(&line).map_err(ClientError::Garbled)? {
             Answer::Error { message } => Err(ClientError::Refused(message)),
             answer => Ok(Some(answer)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn a_daemon_that_takes_a_question_and_says_nothing_is_said_to_hang() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("control.sock");
+        // The kernel takes the question; nobody reads it.
+        let _listener = UnixListener::bind(&socket).unwrap();
+        let silent = answers(&socket, Duration::from_millis(20)).unwrap_err();
+        assert!(matches!(silent, ClientError::Late(_)), "{silent}");
+        let nobody = answers(&directory.path().join("none"), Duration::from_millis(20)).unwrap_err();
+        assert!(matches!(nobody, ClientError::NotRunning { .. }), "{nobody}");
     }
 }

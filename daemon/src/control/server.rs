@@ -260,10 +260,17 @@ async fn events(
     follow: bool,
     filter: Filter,
 ) -> io::Result<()> {
-    let names = filter.subject.as_ref().map_or_else(Vec::new, |subject| {
+    let mut names = Vec::new();
+    if let Some(subject) = &filter.subject {
         let (world, history) = now_held(reader);
-        names_of(&world, &history, subject)
-    });
+        names = names_of(&world, &history, subject);
+        // An empty answer would say that nothing happened to what is only misspelt.
+        if !history.iter().any(|event| event.mentions().iter().any(|name| names.contains(name)))
+            && let Err(message) = why(&world, &history, subject)
+        {
+            return say(write, &Answer::Error { message }).await;
+        }
+    }
     // Watch first, then look back: what is in both is told by its number.
     let mut watcher = follow.then(|| reader.watch("control"));
     let past: Vec<Arc<Event>> = {

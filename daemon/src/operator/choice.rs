@@ -8,6 +8,9 @@ use keepwatch_bus::Fact;
 
 use crate::control::protocol::Filter;
 
+/// How alike a name must be (of 1) to be what was meant.
+const LIKELY: f64 = 0.85;
+
 /// The conditions; each that is given must hold.
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct Choice {
@@ -34,9 +37,18 @@ impl Choice {
         if let Some(unknown) = self.kinds.iter().find(|kind| Fact::kinds().all(|known| known != **kind)) {
             let guess = Fact::kinds()
                 .map(|known| (strsim::jaro_winkler(unknown, known), known))
+                .filter(|(alike, _)| *alike >= LIKELY)
                 .max_by(|(one, _), (other, _)| one.total_cmp(other));
-            let guess = guess.map_or_else(String::new, |(_, known)| format!("; did you mean {known}?"));
-            bail!("there are no events of the kind {unknown:?}{guess}");
+            match guess {
+                Some((_, known)) => {
+                    bail!("there are no events of the kind {unknown:?}; did you mean {known}?")
+                }
+                None => {
+                    let mut kinds: Vec<&str> = Fact::kinds().collect();
+                    kinds.sort_unstable();
+                    bail!("there are no events of the kind {unknown:?}; the kinds are {}", kinds.join(", "))
+                }
+            }
         }
         let time = |text: Option<String>| text.map(|text| moment(&text, &now)).transpose();
         let (since, until) = (time(self.since)?, time(self.until)?);
@@ -115,6 +127,9 @@ mod tests {
     fn a_kind_that_there_is_not_is_refused_with_what_was_likely_meant() {
         let choice = Choice { kinds: vec!["state_change".into()], ..Choice::default() };
         let refused = choice.filter(Zoned::now()).unwrap_err().to_string();
-        assert!(refused.contains("state_changed"), "{refused}");
+        assert!(refused.contains("did you mean state_changed?"), "{refused}");
+        let choice = Choice { kinds: vec!["nonsense".into()], ..Choice::default() };
+        let refused = choice.filter(Zoned::now()).unwrap_err().to_string();
+        assert!(refused.contains("the kinds are ") && refused.contains(", state_changed, "), "{refused}");
     }
 }

@@ -47,7 +47,7 @@ impl Mirror {
         let mut mirror = Self { world: World::default(), ahead: SignedDuration::ZERO, answers };
         match mirror.answers.recv_timeout(super::PATIENCE) {
             Ok(answer) => mirror.take(answer?),
-            Err(RecvTimeoutError::Timeout) => bail!("the daemon does not answer"),
+            Err(RecvTimeoutError::Timeout) => bail!(ClientError::Late(super::PATIENCE)),
             Err(RecvTimeoutError::Disconnected) => bail!("the daemon has ended"),
         };
         Ok(mirror)

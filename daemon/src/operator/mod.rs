@@ -290,10 +290,10 @@ fn run(command: Command) -> Result<ExitCode> {
             | Verb::Reload { .. }
     ) && (before.socket.is_some() || before.json)
     {
-        let kind = clap::error::ErrorKind::ArgumentConflict;
-        let message = "`--socket` and `--json` before the verb are for those that ask the daemon: status, top, events, why, dump, \
-                       log-level, reload";
-        Command::command().error(kind, message).exit();
+        refuse(
+            "`--socket` and `--json` before the verb are for those that ask the daemon: status, top, events, why, dump, \
+             log-level, reload",
+        );
     }
     let mut out = io::stdout().lock();
     match command.verb {
@@ -309,7 +309,13 @@ fn run(command: Command) -> Result<ExitCode> {
         Verb::Observe { arguments } => observe::run(&arguments, &mut out),
         Verb::Realserver(arguments) => realserver::run(arguments, &mut out),
         Verb::Simulate { arguments } => simulate::run(&arguments, &mut out),
-        Verb::Status { check: true, asking, .. } => nagios::run(asking.or(before), &mut out),
+        Verb::Status { check: true, asking, .. } => {
+            let asking = asking.or(before);
+            if asking.json {
+                refuse("`--check` is answered in the one form that Nagios reads, and not in JSON (`--json`)");
+            }
+            nagios::run(asking, &mut out)
+        }
         Verb::Reload { asking } => reload::run(asking.or(before), &mut out),
         Verb::Dump { what, asking } => ask(Question::Dump { what }, asking.or(before), &mut out),
         Verb::Status { name, watch: true, asking, .. } => watch::again(&name, asking.or(before), &mut out),
@@ -331,11 +337,19 @@ fn run(command: Command) -> Result<ExitCode> {
     }
 }
 
+/// Ends it: the command line contradicts itself.
+fn refuse(message: &str) -> ! {
+    Command::command().error(clap::error::ErrorKind::ArgumentConflict, message).exit()
+}
+
 /// Asks the daemon, and tells what it answers.
 fn ask(question: Question, asking: Asking, out: &mut impl Write) -> Result<ExitCode> {
     let socket = asking.socket.unwrap_or_else(|| paths::control_socket(None));
     let paint = Paint { on: terminal::has_colours(&io::stdout()) };
     let endless = matches!(question, Question::Events { follow: true, .. });
+    if endless {
+        client::answers(&socket, PATIENCE)?;
+    }
     let mut answers = client::ask(&socket, &question, (!endless).then_some(PATIENCE))?;
     let mut code = ExitCode::SUCCESS;
     while let Some(answer) = answers.one_more()? {

@@ -3,16 +3,21 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use keepwatch_bus::World;
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::world::{Trouble, Weight};
 
-use super::{Asking, PATIENCE};
+use super::Asking;
 use crate::control::client::{self, ClientError};
 use crate::control::protocol::{Answer, Question};
 use crate::paths;
+
+/// How long an answer may take: less than the time after which those who ask give up themselves, and say less of it (10 s of
+/// check_nrpe, 5 s of the health check of a container).
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// How bad it is; as a number, the exit status of a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,7 +46,7 @@ pub(super) fn run(asking: Asking, out: &mut impl Write) -> Result<ExitCode> {
         client::ask(&socket, &Question::Status, Some(PATIENCE)).and_then(|mut answers| answers.one_more());
     let verdict = match answer {
         Ok(Some(Answer::Status { world, .. })) => tell(out, &world)?,
-        Err(error @ (ClientError::NotRunning { .. } | ClientError::Silent(_))) => {
+        Err(error @ (ClientError::NotRunning { .. } | ClientError::Late(_) | ClientError::Silent(_))) => {
             alone(out, Verdict::Critical, &error)?
         }
         Err(error) => alone(out, Verdict::Unknown, &error)?,
@@ -110,6 +115,8 @@ mod tests {
     use keepwatch_bus::Fact;
     use keepwatch_bus::fact::{DaemonFact, VrrpFact};
 
+    use std::os::unix::net::UnixListener;
+
     use super::*;
     use crate::operator::happened::{configured, instance, split_brain, world};
 
@@ -127,6 +134,23 @@ mod tests {
 
     fn refused(error: &str) -> Fact {
         DaemonFact::ConfigRejected { file: "keepalived.conf".into(), errors: 1, first: error.into() }.into()
+    }
+
+    #[test]
+    fn a_daemon_that_hangs_is_critical_before_those_who_ask_give_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("control.sock");
+        // The kernel takes the question; nobody reads it.
+        let _listener = UnixListener::bind(&socket).unwrap();
+        let begun = std::time::Instant::now();
+        let mut out = Vec::new();
+        run(Asking { socket: Some(socket), json: false }, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(
+            text.starts_with("KEEPWATCH CRITICAL - The daemon does not answer: it took the question"),
+            "{text}"
+        );
+        assert!(text.contains("for 4 s") && begun.elapsed() >= PATIENCE, "{text}");
     }
 
     #[test]

@@ -5,15 +5,16 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use super::Asking;
+use super::{Asking, PATIENCE};
 use crate::control::client;
 use crate::control::protocol::{Answer, Question};
 use crate::paths;
 use crate::worker::reload::Outcome;
 
-/// Asks, and waits as long as it takes: the files may be large.
+/// Asks, and waits as long as it takes: the files may be large. Only a daemon that answers nothing is not waited for.
 pub(super) fn run(asking: Asking, out: &mut impl Write) -> Result<ExitCode> {
     let socket = asking.socket.unwrap_or_else(|| paths::control_socket(None));
+    client::answers(&socket, PATIENCE)?;
     let mut answers = client::ask(&socket, &Question::Reload, None)?;
     let Some(answer) = answers.one_more()? else { bail!("the daemon ended before it answered") };
     if asking.json {

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, anyhow, bail};
 use keepwatch_bus::Counters;
 use keepwatch_bus::subject::VrrpState;
-use keepwatch_config::Options;
+use keepwatch_config::{Diagnostics, Options};
 use keepwatch_simulate::history::{Span, Track};
 use keepwatch_simulate::{History, Lan, cluster, fault, seeds, story};
 use keepwatch_vrrp::Definitions;
@@ -106,8 +106,20 @@ fn of_files(seed: u64, arguments: &Arguments, out: &mut impl Write) -> Result<Ex
     let options = Options { scripts: false, ..options(None, arguments.expansion_limit, false) };
     let counters = Counters::default();
     let mut configurations = Vec::new();
+    let mut told: Vec<String> = Vec::new();
     for ((file, config_id), letter) in hosts.iter().zip('A'..='Z') {
         let loaded = input::load(file, &Options { config_id: config_id.clone(), ..options.clone() })?;
+        // What a mistake leaves out is not simulated either. One file may stand for several hosts.
+        if loaded.config.is_some() && loaded.diagnostics.has_errors() {
+            let text = loaded.diagnostics.render_text(terminal::has_colours(&io::stderr()));
+            let summary = Diagnostics::summary([&loaded.diagnostics]);
+            let text =
+                format!("{text}{}: {summary}; this is simulated without them\n", input::name(file).display());
+            if !told.contains(&text) {
+                terminal::complain(&text);
+                told.push(text);
+            }
+        }
         let config = match loaded.config {
             Some(config) if !config.instances.is_empty() => config,
             Some(_) => bail!("{}: there is no vrrp_instance in it", input::name(file).display()),
@@ -122,19 +134,22 @@ fn of_files(seed: u64, arguments: &Arguments, out: &mut impl Write) -> Result<Ex
         bail!("more than 26 hosts");
     }
     let cluster = cluster::of(configurations);
-    if !arguments.json {
-        for (plan, (file, config_id)) in cluster.plans.iter().zip(&hosts) {
-            let config_id = config_id.as_ref().map(|id| format!(" as {id}")).unwrap_or_default();
-            writeln!(out, "{}  {}{config_id}", plan.name, input::name(file).display())?;
-        }
-        cluster.assumed.iter().try_for_each(|assumed| writeln!(out, "assumed: {assumed}"))?;
-        writeln!(out)?;
+    let mut head = String::new();
+    for (plan, (file, config_id)) in cluster.plans.iter().zip(&hosts) {
+        let config_id = config_id.as_ref().map(|id| format!(" as {id}")).unwrap_or_default();
+        head.push_str(&format!("{}  {}{config_id}\n", plan.name, input::name(file).display()));
+    }
+    for assumed in &cluster.assumed {
+        head.push_str(&format!("assumed: {assumed}\n"));
     }
     let end = fault::time(&arguments.length).map_err(|problem| anyhow!("--for: {problem}"))?;
     let mut lan = Lan::new(seed, cluster.plans);
     let faults = fault::schedule(&arguments.faults, &lan, end);
     let faults = faults.map_err(|problem| anyhow!("--fault: {problem}"))?;
     fault::run(&mut lan, faults, end).map_err(|problem| anyhow!("--fault: {problem}"))?;
+    if !arguments.json {
+        writeln!(out, "{head}")?;
+    }
     tell(&lan.history, end, arguments, out)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -240,6 +255,13 @@ mod tests {
             refused,
             "`--config-id` is there 2 times, and there are 3 files: give it once for all of them, or once for each"
         );
+        // Nothing is told before what it would be told of is refused.
+        for words in [["--for", "soon", file], ["--fault", "A explodes at 1s", file]] {
+            let line = Line::try_parse_from(["simulate"].iter().chain(&words)).unwrap();
+            let mut out = Vec::new();
+            run(&line.arguments, &mut out).map(drop).unwrap_err();
+            assert!(out.is_empty(), "{}", String::from_utf8_lossy(&out));
+        }
         let refused = simulated(&["-i", "one", "-i", "two", "-"]).unwrap_err().to_string();
         assert!(refused.contains("can be read only once"), "{refused}");
     }

@@ -277,19 +277,29 @@ pub fn at_reload(settings: &Settings, global: &Global) -> Result<Accepted, Box<D
     Err(Box::new(DaemonFact::ConfigRejected { file: settings.file.display().to_string(), errors, first }))
 }
 
-/// Says which of the files are other than what runs, of a worker that has taken up what was in force before it.
-pub fn tell_changes(texts: &[u8], bus: &WeakBus, cause: EventId) {
-    for file in keepwatch_config::changed_since(texts) {
-        let fact = DaemonFact::ConfigDiagnosed {
-            severity: Severity::Warning,
-            code: "not-in-force".into(),
-            place: file.display().to_string(),
-            message: "what runs is this file as it was when it was last taken into use; it has changed since, or is \
-                      gone. A reload takes it into use"
-                .into(),
-        };
-        bus.publish(Some(cause), fact);
-    }
+/// Says which of the files are other than what runs, of a worker that has taken up what was in force before it. `file` is the
+/// name that they are read by.
+pub fn tell_changes(texts: &[u8], file: &Path, bus: &WeakBus, cause: EventId) {
+    let tell = |files: Vec<PathBuf>, message: &str| {
+        for file in files {
+            let fact = DaemonFact::ConfigDiagnosed {
+                severity: Severity::Warning,
+                code: "not-in-force".into(),
+                place: file.display().to_string(),
+                message: message.into(),
+            };
+            bus.publish(Some(cause), fact);
+        }
+    };
+    tell(
+        keepwatch_config::changed_since(texts),
+        "what runs is this file as it was when it was last taken into use; it has changed since, or is gone. A reload takes \
+         it into use",
+    );
+    tell(
+        keepwatch_config::come_since(texts, file),
+        "what runs is without this file, which has come since and is among those that are included. A reload takes it into use",
+    );
 }
 
 /// `reload_file`: there, and empty, while the configuration is read; who changes its files waits for it to go.

@@ -279,9 +279,9 @@ impl Worker {
         }
         to_supervisor.say(Report::Ready);
         if let Some(texts) = kept.as_ref().filter(|_| accepted.is_kept).and_then(Kept::texts) {
-            let bus = bus.downgrade();
+            let (bus, file) = (bus.downgrade(), settings.file.clone());
             // The files may lie on a disk that hangs.
-            tokio::task::spawn_blocking(move || configuration::tell_changes(&texts, &bus, cause));
+            tokio::task::spawn_blocking(move || configuration::tell_changes(&texts, &file, &bus, cause));
         }
         let (extent, at_start) = (Extent::of(&settings, config), AtStart::of(config));
         let in_force = InForce::of(config);

@@ -37,6 +37,12 @@ impl Settings {
         self
     }
 
+    /// Adds to the text of its configuration file.
+    pub fn and(mut self, text: &str) -> Self {
+        self.config += text;
+        self
+    }
+
     /// Adds a command line flag.
     pub fn flag(mut self, flag: impl Into<String>) -> Self {
         self.flags.push(flag.into());

@@ -99,6 +99,17 @@ fn included_files_are_as_they_were_too() -> Result<()> {
     let text = quick().version_3("");
     fs::write(directory.join("a.conf"), &text)?;
     let daemon = scene.master("include parts/*.conf\n", &[])?;
+    let fresh = directory.join("b.conf");
+    fs::write(&fresh, "# nothing\n")?;
+    replaced(&scene, &daemon)?;
+    let told = format!("{}: warning: what runs is without this file", fresh.display());
+    wait::until("the file that has come is told of", wait::SHORT, || daemon.process().log().contains(&told))
+        .with_context(|| daemon.process().log())?;
+    assert!(
+        !daemon.process().log().contains("when it was last taken into use"),
+        "{}",
+        daemon.process().log()
+    );
     fs::remove_dir_all(&directory)?;
     replaced(&scene, &daemon)
 }

@@ -39,9 +39,16 @@ fn the_operator_is_told_what_is_and_why() -> Result<()> {
         serde_json::from_str::<serde_json::Value>(line).context(line.to_owned())?;
     }
 
-    let nothing = daemon.ask(&["why", "VI_9"])?;
-    assert_eq!(nothing.status.code(), Some(1));
-    assert!(text(&nothing.stderr).contains("VI_1"), "{}", text(&nothing.stderr));
+    for what in
+        [&["why", "VI_9"][..], &["events", "--subject", "VI_9"], &["events", "--follow", "--subject", "VI_9"]]
+    {
+        let nothing = daemon.ask(what)?;
+        assert_eq!(nothing.status.code(), Some(1), "{what:?}");
+        assert!(text(&nothing.stderr).contains("did you mean VI_1?"), "{what:?}: {}", text(&nothing.stderr));
+    }
+    // Nothing happened to it of that kind: that is no mistake.
+    let none = daemon.ask(&["events", "--subject", "VI_1", "--kind", "split_brain_began"])?;
+    assert!(none.status.success() && none.stdout.is_empty(), "{}", text(&none.stderr));
     Ok(())
 }
 

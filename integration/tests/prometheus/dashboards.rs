@@ -177,6 +177,32 @@ const ITS_RATES: [&str; 15] = [
 const ITS_OTHERS: [&str; 3] =
     ["keepalived_vrrp_excluded_state", "keepalived_exporter_build_info", "keepalived_check_script_status"];
 
+/// As `packaging/docker/compose.yaml` lays them out: one file that Prometheus can't read, and it does not start.
+#[test]
+fn prometheus_starts_with_what_the_compose_file_gives_it() -> Result<()> {
+    let compose = fs::read_to_string(delivered("../packaging/docker/compose.yaml"))?;
+    for mount in
+        ["./prometheus.yml:/etc/prometheus/prometheus.yml", "../../dashboards/rules:/etc/prometheus/rules"]
+    {
+        ensure!(compose.contains(mount), "no {mount}");
+    }
+    let directory = tempfile::tempdir()?;
+    let config = directory.path().join("prometheus.yml");
+    fs::copy(delivered("../packaging/docker/prometheus.yml"), &config)?;
+    let rules = directory.path().join("rules");
+    fs::create_dir(&rules)?;
+    for file in fs::read_dir(delivered("rules"))? {
+        let file = file?;
+        fs::copy(file.path(), rules.join(file.file_name()))?;
+    }
+    let output =
+        Command::new("promtool").args(["check", "config"]).arg(&config).output().context("run promtool")?;
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    ensure!(output.status.success() && said.contains("2 rule files found"), "{said}");
+    Ok(())
+}
+
 #[test]
 fn each_rule_is_one_for_prometheus_and_fires_when_it_should() -> Result<()> {
     for arguments in [

@@ -25,8 +25,7 @@ fn a_server_that_is_slow_and_one_with_another_page() -> Result<()> {
                    retry 0\n        }\n";
     let server = format!("    real_server 127.0.1.1 8080 {{\n{checker}    }}\n");
     let mut web = Some(WebServer::start(&host, at, page)?);
-    let config =
-        conf::global_defs(2, &witnesses.global()) + Witnesses::WEBHOOK + &conf::virtual_server(&server);
+    let config = conf::global_defs(2, &witnesses.global()) + &conf::virtual_server(&server);
     let we = Keepwatchd::on(&host).config(config).flags(&["--check", "--dataplane", "memory"]);
     let we = Witnesses::watch(we).start()?;
     we.wait_for_control()?;
@@ -69,8 +68,8 @@ fn a_certificate_that_has_expired() -> Result<()> {
     let _web = Nginx::encrypting(&host, at, "one", (&certificate, &key))?;
     let server = "    real_server 127.0.1.1 443 {\n SSL_GET {\n url {\n path /\n status_code 200\n }\n connect_timeout 1\n }\n }\n";
     // Of what nothing but checks had to do with, every trace.
-    let traced = Witnesses::WEBHOOK.to_owned() + "observability {\n otlp {\n sample_checks 1\n }\n}\n";
-    let config = conf::global_defs(2, &witnesses.global()) + &conf::virtual_server(server) + &traced;
+    let traced = "observability {\n otlp {\n sample_checks 1\n }\n}\n";
+    let config = conf::global_defs(2, &witnesses.global()) + &conf::virtual_server(server) + traced;
     let we = Keepwatchd::on(&host).config(config).flags(&["--check", "--dataplane", "memory"]);
     let we = Witnesses::watch(we).start()?;
     we.wait_for_control()?;
@@ -101,7 +100,7 @@ fn inside_the_machine() -> Result<()> {
     let witnesses = Witnesses::start(&host)?;
     let _web = WebServer::start(&host, "127.0.0.1:8081".parse()?, "one")?;
     let service = conf::virtual_server(&conf::real_server("127.0.0.1:8081", "")).replace("wrr", "rr");
-    let config = conf::global_defs(2, &witnesses.global()) + Witnesses::WEBHOOK + &service;
+    let config = conf::global_defs(2, &witnesses.global()) + &service;
     let we = Witnesses::watch(Keepwatchd::on(&host).config(config).flag("--check")).start()?;
     we.wait_for_control()?;
     let has = || host.run("ipvsadm", &["-Ln"]).is_ok_and(|table| table.contains("127.0.0.1:8081"));

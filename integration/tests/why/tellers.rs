@@ -31,7 +31,7 @@ fn a_mail_server_that_is_down() -> Result<()> {
     let (_lan, hosts) = lab.routers(1)?;
     let mut witnesses = Witnesses::start(&hosts[0])?;
     witnesses.mail_server_goes();
-    let config = Instance::new("VI_1").interval("0.1").version_3(&witnesses.global()) + Witnesses::WEBHOOK;
+    let config = Instance::new("VI_1").interval("0.1").version_3(&witnesses.global());
     let we = Witnesses::watch(Keepwatchd::on(&hosts[0]).config(config).flag("--vrrp")).start()?;
     we.wait_for_control()?;
     let root = story::wait_for_root(&we, "mail_delayed", "Mail delayed", "mail; ")?;
@@ -60,7 +60,7 @@ fn a_full_disk() -> Result<()> {
     let lab = Lab::new("full-disk")?;
     let (_lan, hosts) = lab.routers(1)?;
     let witnesses = Witnesses::start(&hosts[0])?;
-    let config = Instance::new("VI_1").interval("0.1").version_3(&witnesses.global()) + Witnesses::WEBHOOK;
+    let config = Instance::new("VI_1").interval("0.1").version_3(&witnesses.global());
     let we = Keepwatchd::on(&hosts[0]).config(config).flag("--vrrp").history_on_a_small_disk(128 << 10);
     let we = Witnesses::watch(we).start()?;
     we.wait_for_control()?;

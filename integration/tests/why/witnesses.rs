@@ -120,12 +120,12 @@ impl Witnesses {
     }
 
     /// A block that has the webhook told of all that the log has with `-D`.
-    pub(crate) const WEBHOOK: &str = "observability {\n webhook w {\n url http://127.0.0.1:4319/\n kinds daemon link \
+    const WEBHOOK: &str = "observability {\n webhook w {\n url http://127.0.0.1:4319/\n kinds daemon link \
                                       vrrp track check ipvs notify routing\n }\n}\n";
 
     /// The rest of what has them told.
     pub(crate) fn watch(settings: Settings) -> Settings {
-        let settings = settings.flags(&["--log-format", "json"]);
+        let settings = settings.and(Self::WEBHOOK).flags(&["--log-format", "json"]);
         let settings = settings.variable("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318");
         settings.variable("OTEL_BSP_SCHEDULE_DELAY", "100").variable("OTEL_BLRP_SCHEDULE_DELAY", "100")
     }

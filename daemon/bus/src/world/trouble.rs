@@ -163,7 +163,17 @@ impl World {
         let primary = settings.interface.as_ref().and_then(|name| self.interfaces.get(name));
         let down = primary.filter(|link| !link.up && !settings.dont_track_primary);
         why.extend(down.map(is_down));
-        why.extend(instance.no_source.filter(|_| down.is_none()).map(|source| source.to_string()));
+        // With the one below those that were made above it are down too.
+        let made = self.made.iter().filter(|(_, owner)| **owner == instance.name && down.is_none());
+        let made = made.filter_map(|(interface, _)| self.interfaces.get(interface));
+        why.extend(made.filter(|link| !link.up).map(is_down));
+        let no_source = instance.no_source.filter(|_| down.is_none());
+        why.extend(no_source.map(|source| {
+            let duplicate = primary.and_then(|link| link.duplicate).map(|address| {
+                format!(": another host on the link has {address} (duplicate address detection)")
+            });
+            format!("{source}{}", duplicate.unwrap_or_default())
+        }));
         why.extend(self.influences(instance).into_iter().filter(|i| i.meaning.fault).map(|influence| {
             let colon = if influence.evidence.is_empty() { "" } else { ": " };
             format!("{}{colon}{}", influence.tracker, influence.evidence)
@@ -375,7 +385,27 @@ mod tests {
         assert_eq!(of(vec![source(None, wanted)]), "the source address 10.0.0.7 is not on this host");
         let bare = "the interface has no address to send adverts from";
         assert_eq!(of(vec![up.clone(), source(None, None)]), bare);
+        let duplicate: Fact = LinkFact::LinkAddressDuplicate {
+            interface: "eth0".into(),
+            address: std::net::Ipv6Addr::LOCALHOST,
+        }
+        .into();
+        assert_eq!(
+            of(vec![up.clone(), duplicate, source(None, None)]),
+            format!("{bare}: another host on the link has ::1 (duplicate address detection)")
+        );
         assert_eq!(of(vec![source(None, None), source(wanted, None)]), "see its story", "it is back");
+        let made = |instance: &str| -> Fact {
+            let (instance, interface, below) = (instance.into(), "vrrp.51".into(), "eth0".into());
+            LinkFact::LinkMade { instance, interface, below, adopted: false }.into()
+        };
+        let own = "interface vrrp.51 is down (switched off)";
+        assert_eq!(of(vec![up.clone(), made("VI_1"), down("vrrp.51")]), own);
+        assert_eq!(of(vec![up.clone(), made("VI_2"), down("vrrp.51")]), "see its story");
+        assert_eq!(
+            of(vec![down("eth0"), made("VI_1"), down("vrrp.51")]),
+            "interface eth0 is down (switched off)"
+        );
         // Without the interface, nobody asks for its address.
         assert_eq!(of(vec![source(None, None), down("eth0")]), "interface eth0 is down (switched off)");
 

@@ -9,8 +9,9 @@ mod ssl;
 
 use std::net::IpAddr;
 
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::load::Loaded;
+use crate::model::Config;
 
 /// This host, as far as a configuration is held against it.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +37,16 @@ pub struct HostAddress {
     pub is_own: bool,
 }
 
+/// A daemon would do nothing, for ever, and look well.
+fn runs_nothing(config: &Config) -> bool {
+    config.instances.is_empty()
+        && config.virtual_servers.is_empty()
+        && config.bfd_sessions.is_empty()
+        && config.static_addresses.is_empty()
+        && config.static_routes.is_empty()
+        && config.static_rules.is_empty()
+}
+
 /// Holds a configuration against this host.
 pub fn check_host(loaded: &Loaded, host: &Host) -> Diagnostics {
     let mut diagnostics = Diagnostics::default();
@@ -44,6 +55,13 @@ pub fn check_host(loaded: &Loaded, host: &Host) -> Diagnostics {
         interfaces::check_made(loaded, config, host, &mut diagnostics);
         addresses::check(loaded, config, &host.addresses, &mut diagnostics);
         ssl::check(loaded, config, &mut diagnostics);
+        // Where there are mistakes, these are why.
+        if !loaded.diagnostics.has_errors() && runs_nothing(config) {
+            diagnostics
+                .push(Diagnostic::note("nothing-to-run", "there is nothing in it that runs here").help(
+                "it has neither a `vrrp_instance` nor a `virtual_server`: does an `include` match no file?",
+            ));
+        }
     }
     diagnostics.set_sources(loaded.diagnostics.shared_sources());
     diagnostics

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 
 use keepwatch_process::search_path;
 use keepwatch_process::security::{self, Flaw};
@@ -81,6 +82,9 @@ fn diagnostic(flaw: &Flaw, command: &Command, config: &Config) -> Diagnostic {
             format!("`{}` may not be executed by who should run it", path.display()),
             "cannot be run",
         ),
+        Flaw::NoInterpreter { script, interpreter } => {
+            ("script-interpreter", security::no_interpreter(script, interpreter, "`"), "cannot be run")
+        }
         Flaw::Owner { path, .. } | Flaw::Writable { path, .. } => (
             "script-insecure",
             format!("others than root can change `{}`", path.display()),
@@ -92,22 +96,27 @@ fn diagnostic(flaw: &Flaw, command: &Command, config: &Config) -> Diagnostic {
         match flaw {
             Flaw::Missing(_) | Flaw::Directory(_) | Flaw::Unreachable(_) => diagnostic,
             Flaw::NotExecutable(path) => diagnostic.help(format!("`chmod +x {}`", path.display())),
+            Flaw::NoInterpreter { script, interpreter }
+                if interpreter.as_os_str().as_bytes().ends_with(b"\r") =>
+            {
+                diagnostic.help(format!("`sed -i 's/\\r$//' {}`", script.display()))
+            }
+            Flaw::NoInterpreter { .. } => diagnostic,
             Flaw::Owner { path, .. } => diagnostic
                 .help(format!("`enable_script_security` forbids it; `chown root {}`", path.display())),
             Flaw::Writable { path, .. } => diagnostic
                 .help(format!("`enable_script_security` forbids it; `chmod go-w {}`", path.display())),
         };
-    match (flaw, &command.tracked) {
-        // keepalived counts this one among what it runs as it is written, and does not run it.
-        (Flaw::NotExecutable(_), _) | (_, None) => diagnostic,
-        (
-            Flaw::Missing(_)
-            | Flaw::Directory(_)
-            | Flaw::Unreachable(_)
-            | Flaw::Owner { .. }
-            | Flaw::Writable { .. },
-            Some(script),
-        ) => diagnostic.changes().help(consequence(script, config)),
+    let Some(script) = &command.tracked else { return diagnostic };
+    let diagnostic = diagnostic.help(consequence(script, config));
+    match flaw {
+        // keepalived counts these among what it runs as it is written, and does not run them.
+        Flaw::NotExecutable(_) | Flaw::NoInterpreter { .. } => diagnostic,
+        Flaw::Missing(_)
+        | Flaw::Directory(_)
+        | Flaw::Unreachable(_)
+        | Flaw::Owner { .. }
+        | Flaw::Writable { .. } => diagnostic.changes(),
     }
 }
 

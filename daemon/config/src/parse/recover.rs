@@ -117,6 +117,13 @@ impl Parser<'_> {
         if blocks.is_empty() {
             let diagnostic = diagnostic.at(name.span, "not known");
             if let Some(meant) = preprocess::directive_like(&name.text) {
+                if *name.text == *meant {
+                    // With a name behind it, it would have been followed.
+                    let message = format!("`{meant}` does not say which file");
+                    let missing = Diagnostic::error("missing-value", message)
+                        .at(name.span.after(), "PATTERN is missing here");
+                    return missing.help(format!("for example: `{meant} conf.d/*.conf`"));
+                }
                 return diagnostic.suggest(name.span, meant, format!("did you mean `{meant}`?"));
             }
             return match suggest::begins_with(self.block(), &name.text) {

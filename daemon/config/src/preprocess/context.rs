@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::lookalike::Lookalikes;
 use crate::accounts::Accounts;
 use crate::diagnostics::{Diagnostic, Diagnostics, Outcome};
-use crate::kept::Includes;
+use crate::kept::Circumstances;
 use crate::known::Known;
 use crate::model::{Name, ScriptUser};
 use crate::pattern::Patterns;
@@ -33,7 +33,7 @@ pub(crate) struct Context {
     pub(crate) sources: SourceMap,
     pub(crate) diagnostics: Diagnostics,
     /// What the `include` lines stood for so far.
-    pub(crate) includes: Includes,
+    pub(crate) circumstances: Circumstances,
     /// Every command so far, if they are to be looked at.
     pub(crate) commands: Vec<Command>,
     pub(crate) look_at_scripts: bool,

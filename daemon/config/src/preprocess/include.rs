@@ -196,7 +196,7 @@ impl Reader {
                 return;
             }
         };
-        context.includes.lines.insert((within, pattern.to_owned()), files.clone());
+        context.circumstances.lines.insert((within, pattern.to_owned()), files.clone());
         self.inputs.push(Input::Queue(Queue { paths: files.into_iter(), checks, span }));
     }
 
@@ -259,7 +259,7 @@ impl Reader {
             },
         };
         let name = context.sources.file(file).path.clone();
-        context.includes.names.insert(path.to_path_buf(), name);
+        context.circumstances.names.insert(path.to_path_buf(), name);
         let input = self.begin_file(file, path, included_at, known.is_some(), context);
         self.inputs.push(input);
     }
@@ -281,6 +281,21 @@ impl Reader {
             checks: self.checks,
             again,
         }
+    }
+}
+
+/// The files that an `include` line in this file would stand for now.
+pub(crate) fn included_from(within: &Path, pattern: &str) -> Vec<PathBuf> {
+    let found = glob::find(pattern, &directory_of(within)).unwrap_or_default();
+    found.into_iter().flat_map(there).collect()
+}
+
+/// What is there of what an alternative of a pattern stands for.
+pub(super) fn there(found: glob::Found) -> Vec<PathBuf> {
+    match found {
+        glob::Found::Named(path) if path.symlink_metadata().is_ok() => vec![path],
+        glob::Found::Named(_) => Vec::new(),
+        glob::Found::Matched(paths, _) => paths,
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{glob, text};
+use super::{glob, include, text};
 use crate::diagnostics::Diagnostic;
 
 /// A text that the configuration consists of, and where it stands.
@@ -20,8 +20,7 @@ pub(crate) fn main_files(name: &Path) -> Result<(Vec<MainFile>, Vec<Diagnostic>)
     let mut said = Vec::new();
     let no_text =
         |path: &Path, error: text::NoText| unreadable(format!("`{}` {error}", path.display()), None);
-    let pattern = name.to_str().filter(|text| glob::is_pattern(text) && name.symlink_metadata().is_err());
-    let Some(pattern) = pattern else {
+    let Some(pattern) = as_pattern(name) else {
         let path = name.to_path_buf();
         let (text, executable) = text::read_named(&path).map_err(|error| no_text(&path, error))?;
         if executable {
@@ -38,6 +37,21 @@ pub(crate) fn main_files(name: &Path) -> Result<(Vec<MainFile>, Vec<Diagnostic>)
         Err(error) => Err(no_text(&path, error)),
     };
     Ok((matching(pattern, &mut said)?.into_iter().map(read).collect::<Result<_, _>>()?, said))
+}
+
+/// The files that a pattern stands for now; none if the name is one of a file.
+pub(crate) fn main_paths(name: &Path) -> Vec<PathBuf> {
+    let found = as_pattern(name).and_then(|pattern| glob::find(pattern, Path::new(".")).ok());
+    found.unwrap_or_default().into_iter().flat_map(include::there).map(plain).collect()
+}
+
+fn as_pattern(name: &Path) -> Option<&str> {
+    name.to_str().filter(|text| glob::is_pattern(text) && name.symlink_metadata().is_err())
+}
+
+/// Without the directory that relative names begin in.
+fn plain(path: PathBuf) -> PathBuf {
+    path.strip_prefix(".").map(Path::to_path_buf).unwrap_or(path)
 }
 
 /// The text of a file that a configuration was read from, as it is now; none if it can't be read.
@@ -63,7 +77,6 @@ fn matching(pattern: &str, said: &mut Vec<Diagnostic>) -> Result<Vec<PathBuf>, B
         let lacks = |path: PathBuf| format!("there is no `{}`", path.display());
         said.extend(missing.into_iter().map(|path| Diagnostic::warning("missing-include", lacks(path))));
     }
-    let plain = |path: PathBuf| path.strip_prefix(".").map(Path::to_path_buf).unwrap_or(path);
     let paths: Vec<PathBuf> = paths.into_iter().map(plain).collect();
     match paths.as_slice() {
         [] => return Err(unreadable(format!("no file matches `{pattern}`"), None)),

@@ -26,8 +26,8 @@ pub(crate) use self::context::{Command, Context};
 pub(crate) use self::define::use_at;
 use self::define::{Definition, LONGEST_LINE, OpenDefinition, too_long};
 use self::include::IncludeChecks;
-pub(crate) use self::include::directive_like;
-pub(crate) use self::main_files::{MainFile, main_files, text_of};
+pub(crate) use self::include::{directive_like, included_from};
+pub(crate) use self::main_files::{MainFile, main_files, main_paths, text_of};
 use self::sequence::Sequence;
 use crate::diagnostics::Diagnostic;
 use crate::encoding;
@@ -284,7 +284,7 @@ impl Reader {
                 return None;
             }
             if line.text.starts_with('@') {
-                line = self.condition(&line)?;
+                line = self.condition(&line, context)?;
                 continue;
             }
             if line.text.starts_with('$') && self.define(&line, context) {
@@ -331,11 +331,20 @@ impl Reader {
         (!self.stopped && count(b'{') != count(b'}')).then_some(line)
     }
 
-    /// `@id rest` and `@^id rest`: the rest when the condition holds.
-    fn condition(&self, line: &Line) -> Option<Line> {
+    /// `@id rest` and `@^id rest`: the rest when the condition holds. Without an ID it holds for nobody, or with `^` for all,
+    /// as with keepalived; who leaves a blank there hardly means that.
+    fn condition(&self, line: &Line, context: &mut Context) -> Option<Line> {
         let (name_at, inverted) = if line.text.starts_with("@^") { (2, true) } else { (1, false) };
         let rest = line.text.get(name_at..)?;
         let length = rest.find([' ', '\t'])?;
+        if length == 0 {
+            let (sign, who) = if inverted { ("@^", "always") } else { ("@", "never") };
+            context.report(
+                Diagnostic::warning("condition-without-id", format!("`{sign}` is followed by no ID"))
+                    .at(line.span(0, name_at), format!("this line {who} counts"))
+                    .help(format!("the ID stands without a blank: `{sign}ID LINE`")),
+            );
+        }
         let matches = self.settings.config_id.as_deref() == rest.get(..length);
         if matches == inverted {
             return None;

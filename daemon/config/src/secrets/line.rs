@@ -257,6 +257,11 @@ impl<'a> Reader<'a> {
 
     /// These words; what only uses a definition is shown, and the definition is not.
     fn mask(&mut self, words: &Words<'_>) {
+        // A sign that other languages have there is no secret, and is what is said to be wrong.
+        let words = match words {
+            [(_, "=" | ":" | ":=" | "=>"), rest @ ..] if !rest.is_empty() => rest,
+            _ => words,
+        };
         // Braces of their own at the end are no part of it.
         let end = words.iter().rposition(|(_, word)| !matches!(*word, "{" | "}")).map_or(0, |last| last + 1);
         let (values, braces) = words.split_at(end);

@@ -78,6 +78,11 @@ const EXAMPLES: &[Example] = &[
             .map(|diagnostic| diagnostic.code)
             .collect()
     }),
+    ("nothing-to-run", "a file with `global_defs` alone, or with an `include` that matches nothing", |_| {
+        let text = "global_defs {\nrouter_id A\n}\n".to_owned();
+        let loaded = load_text(Path::new("page.conf"), text, &options());
+        check_host(&loaded, &Host::default()).iter().map(|diagnostic| diagnostic.code).collect()
+    }),
     (
         "interface-taken",
         "`use_vmac eth1` on a host with an `eth1` that is no macvlan in private mode",
@@ -103,6 +108,10 @@ const EXAMPLES: &[Example] = &[
         };
         let found = check_cluster(&[load("one.conf", 100, 90), load("two.conf", 90, 100)]);
         found.iter().flat_map(Diagnostics::iter).map(|diagnostic| diagnostic.code).collect()
+    }),
+    ("script-interpreter", "`notify` of a script that begins with `#!/nonexistent`", |directory| {
+        let script = directory.write("script", b"#!/nonexistent\n", 0o755);
+        text(&super::around("in `vrrp_instance`", &format!("notify \"{}\"", script.display())))
     }),
     ("script-insecure", "`notify` of a script of mode 0777", |directory| {
         let script = directory.write("script", b"#!/bin/sh\n", 0o777);

@@ -291,6 +291,9 @@ fn a_tracked_script_that_cannot_be_run_is_not_tracked() {
         std::fs::copy(&path, copy).expect("copied");
         std::fs::set_permissions(copy, Permissions::from_mode(mode)).expect("set");
     }
+    let windows = directory.path().join("windows");
+    std::fs::write(&windows, "#!/bin/sh\r\nexit 0\r\n").expect("written");
+    std::fs::set_permissions(&windows, Permissions::from_mode(0o755)).expect("set");
     std::fs::set_permissions(&closed, Permissions::from_mode(0o700)).expect("set");
     std::fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).expect("set");
     for (user, script, said, exit_status, tracked) in [
@@ -299,6 +302,7 @@ fn a_tracked_script_that_cannot_be_run_is_not_tracked() {
         ("root", &path, "script-insecure", 5, 0),
         ("nobody", &hidden, "script-not-executable", 5, 0),
         ("nobody", &own, "script-not-executable", 0, 0),
+        ("root", &windows, "script-interpreter", 0, 0),
         ("nobody", &"/bin/true".into(), "", 0, 1),
     ] {
         let text = format!(
@@ -312,7 +316,7 @@ fn a_tracked_script_that_cannot_be_run_is_not_tracked() {
         assert_eq!(codes(&loaded), expected, "{user} {}", script.display());
         assert_eq!(loaded.diagnostics.exit_status(), exit_status, "{said}");
         let text = loaded.diagnostics.render_text(false);
-        assert_eq!(text.contains("`V` goes on without this check"), exit_status != 0, "{text}");
+        assert_eq!(text.contains("`V` goes on without this check"), tracked == 0, "{text}");
         let config = loaded.config.expect("it runs");
         assert_eq!(
             (config.track_scripts.len(), config.instances[0].tracking.scripts.len()),

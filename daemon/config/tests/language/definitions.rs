@@ -91,7 +91,13 @@ fn a_definition_of_itself_is_an_error_and_not_an_endless_loop() {
 
 #[test]
 fn a_condition_needs_something_after_it() {
-    assert_eq!(words("@main\n@ a\n@^ b\n@main\tc\n@^main"), ["b", "c"]);
+    assert_eq!(words("@main\n@main\tc\n@^main"), ["c"]);
+    // Without an ID it holds for nobody, or for all, as with keepalived: that is said, once a line.
+    let text = "global_defs {\nnotification_email {\na\n@ b\n@^ c\n@main @ d\n}\n}";
+    assert_eq!(codes(text), ["condition-without-id"; 3]);
+    let config = read(text).config.expect("it runs");
+    let named: Vec<&str> = config.global.notification_email.iter().map(|name| &**name).collect();
+    assert_eq!(named, ["a", "c"]);
 }
 
 #[test]

@@ -20,9 +20,9 @@ const AT_ONCE: usize = 4096;
 /// Why a pipe can't be had.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PipeError {
-    #[error("make it: {0}")]
+    #[error("it can't be made: {}", .0.desc())]
     Make(Errno),
-    #[error("open it: {0}")]
+    #[error("it can't be opened: {}", .0.raw_os_error().map_or_else(|| .0.to_string(), |number| Errno::from_raw(number).desc().into()))]
     Open(io::Error),
     #[error("there is something else of this name, which is no FIFO")]
     NoFifo,

@@ -185,6 +185,9 @@ async fn something_else_of_that_name_is_left_alone_and_told() {
     let error = Pipe::open(&settings, 0o600, None).unwrap_err();
     assert!(error.to_string().contains("no FIFO"), "{error}");
     assert_eq!(fs::read_to_string(path).unwrap(), "precious");
+    let nowhere = PipeSettings { path: directory.path().join("none/fifo"), ..settings };
+    let error = Pipe::open(&nowhere, 0o600, None).unwrap_err();
+    assert_eq!(error.to_string(), "it can't be made: No such file or directory");
 }
 
 #[test]

@@ -71,12 +71,43 @@ pub(super) fn first_line(script: &Path) -> Option<(PathBuf, OsString)> {
         return None;
     }
     File::open(script).ok()?.take(FIRST_LINE).read_to_end(&mut start).ok()?;
-    let line = start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?.trim_ascii();
-    let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
+    let line = trim(start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?);
+    let end = line.iter().position(is_blank).unwrap_or(line.len());
     let (interpreter, argument) = line.split_at(end);
     let path = PathBuf::from(OsStr::from_bytes(interpreter));
-    Some((path, OsStr::from_bytes(argument.trim_ascii()).to_owned()))
+    Some((path, OsStr::from_bytes(trim(argument)).to_owned()))
         .filter(|(path, _)| !path.as_os_str().is_empty())
+}
+
+/// What the kernel takes for a blank there (binfmt_script.c): a carriage return is a part of the name.
+fn is_blank(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+fn trim(mut line: &[u8]) -> &[u8] {
+    while let [first, rest @ ..] = line
+        && is_blank(first)
+    {
+        line = rest;
+    }
+    while let [rest @ .., last] = line
+        && is_blank(last)
+    {
+        line = rest;
+    }
+    line
+}
+
+/// The interpreter that a script names and that is not there, so that the script can't be run, whatever its rights.
+pub(super) fn missing_interpreter(script: &Path, search_path: &OsStr) -> Option<PathBuf> {
+    let (interpreter, argument) = first_line(script)?;
+    if !interpreter.exists() {
+        return Some(interpreter);
+    }
+    // env(1) would look for a program whose name ends with it; any other missing program is its own to tell.
+    let by_env = is_env(&interpreter) && argument.as_bytes().ends_with(b"\r");
+    let of_env = argument.as_bytes().split(is_blank).next_back().map(OsStr::from_bytes);
+    of_env.filter(|name| by_env && find(name, search_path).is_none()).map(PathBuf::from)
 }
 
 fn is_env(program: &Path) -> bool {

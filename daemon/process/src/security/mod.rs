@@ -49,6 +49,15 @@ pub enum Flaw {
     /// Nobody may execute it, or not the one who would.
     #[error("{path} may not be executed by who should run it", path = .0.display())]
     NotExecutable(PathBuf),
+    /// The interpreter in its first line (`#!`) is not there. That of a script whose lines end with a carriage return has
+    /// one at the end of its name.
+    #[error("{}", no_interpreter(script, interpreter, ""))]
+    NoInterpreter {
+        /// The script.
+        script: PathBuf,
+        /// What its first line names.
+        interpreter: PathBuf,
+    },
     /// It would run as root, and belongs to somebody else, or this on the way to it does.
     #[error("{path} belongs to user {owner}, not to root (enable_script_security)", path = .path.display())]
     Owner {
@@ -65,6 +74,22 @@ pub enum Flaw {
         /// Its mode.
         mode: u32,
     },
+}
+
+/// That a script has no interpreter, and what is wrong with its first line; names stand in `quote`.
+pub fn no_interpreter(script: &Path, interpreter: &Path, quote: &str) -> String {
+    let script = script.display();
+    match interpreter.to_string_lossy().strip_suffix('\r') {
+        Some(_) => format!(
+            "the lines of {quote}{script}{quote} end with a carriage return, so its interpreter is not found"
+        ),
+        None => {
+            let interpreter = interpreter.display();
+            format!(
+                "{quote}{script}{quote} names the interpreter {quote}{interpreter}{quote}, which is not there"
+            )
+        }
+    }
 }
 
 /// Looks for the program of a command line and returns where it is, without links on the way. `who` is `None` when it
@@ -86,6 +111,9 @@ pub fn look(argv: &[OsString], who: Option<Who>, secure: bool, search_path: &OsS
     }
     if metadata.mode() & 0o111 == 0 || who.is_some_and(|who| !may_execute(&metadata, who)) {
         return Err(Flaw::NotExecutable(written));
+    }
+    if let Some(interpreter) = files::missing_interpreter(&written, search_path) {
+        return Err(Flaw::NoInterpreter { script: written, interpreter });
     }
     if secure && who.is_some_and(|who| becomes_root(&metadata, who)) {
         commands::run_by(&written, argv, search_path).iter().try_for_each(|file| trail::judge(file))?;

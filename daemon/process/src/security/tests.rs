@@ -121,6 +121,38 @@ fn what_can_not_be_executed_is_said() {
 }
 
 #[test]
+fn a_script_without_its_interpreter_is_said_to_have_none_and_why() {
+    if !getuid().is_root() {
+        return;
+    }
+    let files = Files::new();
+    let look_at = |first_line: &str| {
+        let script = files.file("script", 0o755, &format!("{first_line}\nexit 0\r\n"));
+        let found = look(&[script.into()], Some(ROOT), false, OsStr::new("/usr/bin:/bin"));
+        found.map_err(|flaw| flaw.to_string().replace(files.path("").to_str().unwrap(), ""))
+    };
+    for good in [
+        "#!/bin/sh",
+        "#! \t/bin/sh -e ",
+        "#!/usr/bin/env sh",
+        "#!/usr/bin/env kw-none",
+        "exit 0\r",
+        "#!",
+        "#!/bin/sh -e\r",
+    ] {
+        assert!(look_at(good).is_ok(), "{good:?}: {:?}", look_at(good));
+    }
+    let lines = "the lines of script end with a carriage return, so its interpreter is not found";
+    for (first_line, said) in [
+        ("#!/bin/sh\r", lines),
+        ("#!/usr/bin/env sh\r", lines),
+        ("#!/nonexistent/sh -e", "script names the interpreter /nonexistent/sh, which is not there"),
+    ] {
+        assert_eq!(look_at(first_line), Err(said.to_owned()), "{first_line:?}");
+    }
+}
+
+#[test]
 fn what_a_command_only_reads_may_be_anybody_s() {
     if !getuid().is_root() {
         return;

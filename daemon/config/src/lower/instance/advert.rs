@@ -148,15 +148,27 @@ pub(super) fn drop_own_interface(
     }
 }
 
+/// Why an instance may not have weights.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Weightless {
+    /// It is in a sync group without `sync_group_tracking_weight`.
+    Grouped,
+    /// It has priority 255.
+    Owner,
+    /// It has `state MASTER` and no priority.
+    OwnerByState,
+}
+
 /// Takes the weights from what a grouped instance or an owner tracks, as keepalived does: its priority must not change. What
 /// becomes of each is said.
 pub(super) fn drop_weights(
     tracking: &mut Tracking,
     name: &str,
     at: Span,
-    grouped: bool,
+    why: Weightless,
     context: &mut Context,
 ) {
+    let grouped = why == Weightless::Grouped;
     let (mut faults, mut out): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     let Tracking { interfaces, scripts, files, bfds, processes: _ } = tracking;
     let lists = [
@@ -186,10 +198,15 @@ pub(super) fn drop_weights(
     let parts = [is_are(&faults, "tracked without weight (a failure is a fault)"), is_are(&out, "left out")];
     let label = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
     if !label.is_empty() {
-        let (why, mend) = if grouped {
-            ("a member of a sync group", "`sync_group_tracking_weight` in the group allows them")
-        } else {
-            ("the owner (priority 255)", "the priority of an owner can't change")
+        let (why, mend) = match why {
+            Weightless::Grouped => {
+                ("a member of a sync group", "`sync_group_tracking_weight` in the group allows them")
+            }
+            Weightless::Owner => ("the owner (priority 255)", "the priority of an owner can't change"),
+            Weightless::OwnerByState => (
+                "the owner (priority 255)",
+                "`state MASTER` without a `priority` means 255, which can't change: give it a `priority`",
+            ),
         };
         context.report(
             Diagnostic::error("weight-ignored", format!("`{name}` is {why} and cannot track with weights"))

@@ -238,7 +238,12 @@ fn tracking(
     advert::drop_own_interface(&mut tracking, (&draft.name, settled.interface.as_ref()), draft.at, context);
     let grouped = group.is_some_and(|group| !group.tracking_weight);
     if grouped || settled.priority == Priority::OWNER {
-        advert::drop_weights(&mut tracking, &draft.name, draft.at, grouped, context);
+        let why = match (grouped, draft.priority) {
+            (true, _) => advert::Weightless::Grouped,
+            (false, Some(_)) => advert::Weightless::Owner,
+            (false, None) => advert::Weightless::OwnerByState,
+        };
+        advert::drop_weights(&mut tracking, &draft.name, draft.at, why, context);
     }
     tracking.into()
 }

@@ -32,7 +32,8 @@ pub(super) fn mailboxes(words: &[Word], context: &mut Context) -> Vec<Name> {
         reader.no_names(context);
     }
     if let [first, .., last] = &*reader.names
-        && reader.names.iter().all(|word| is_like_a_name(&word.text))
+        && (reader.names.iter().all(|word| is_like_a_name(&word.text))
+            || reader.names.iter().any(|word| is_of_an_address(&word.text)))
     {
         doubt_users(&reader.names, first.span.to(last.span), context);
     }
@@ -92,6 +93,11 @@ fn is_like_a_name(word: &str) -> bool {
     letters.next().is_some_and(char::is_uppercase)
         && letters.as_str().len() > 1
         && letters.all(|letter| letter.is_lowercase() || "-.'".contains(letter))
+}
+
+/// A host, or what stands for the `@` where somebody hides an address from programs: `ops at example.com`.
+fn is_of_an_address(word: &str) -> bool {
+    word.eq_ignore_ascii_case("at") || word.trim_matches('.').contains('.')
 }
 
 /// Several words, and no address among them: users, or the name of somebody whose address is missing.
