@@ -51,6 +51,11 @@ pub struct AddressSpec {
 }
 
 impl AddressSpec {
+    /// What takes an address off exactly as it is there.
+    pub fn of(present: &PresentAddress) -> Self {
+        Self { peer: present.peer, ..Self::new(present.address, present.prefix) }
+    }
+
     /// A plain address of global scope.
     pub fn new(address: IpAddr, prefix: u8) -> Self {
         Self {

@@ -126,13 +126,16 @@ impl Placed {
         let mut remove = |at: &VirtualAddress, which: Which, link: &Link| {
             let fits = |present: &&PresentAddress| present.address == at.address && which.has(present);
             for present in link.addresses.iter().filter(fits) {
-                socket.request(AddressOperation::Remove, present.link, as_it_is(present), ());
+                socket.request(AddressOperation::Remove, present.link, AddressSpec::of(present), ());
                 going.push(present.clone());
             }
         };
         for at in self.addresses.values() {
-            // An interface that is gone took its addresses along.
-            table.by_name(&at.interface).into_iter().for_each(|link| remove(at, which, link));
+            match table.by_name(&at.interface) {
+                Some(link) => remove(at, which, link),
+                // One that is gone took its addresses along; one that was renamed has them, and what bears the mark is ours.
+                None => table.iter().for_each(|link| remove(at, Which::Marked, link)),
+            }
         }
         for at in self.possible.iter().filter(|at| !self.has(at)) {
             // Of what was not told of only the mark says that it is not the host's own. What the interface of a virtual
@@ -165,11 +168,6 @@ impl Placed {
         }
         Ok(taken)
     }
-}
-
-/// What takes an address off exactly as it is there.
-fn as_it_is(present: &PresentAddress) -> AddressSpec {
-    AddressSpec { peer: present.peer, ..AddressSpec::new(present.address, present.prefix) }
 }
 
 #[cfg(test)]

@@ -194,6 +194,25 @@ fn while_no_worker_comes_to_life_the_addresses_are_on_one_host_only() -> Result<
 }
 
 #[test]
+fn addresses_come_off_though_their_interface_was_renamed_while_there_was_no_worker() -> Result<()> {
+    let scene = Scene::new("renamed-alone")?;
+    let daemon = scene.master(&quick().version_3(""), &["--dont-respawn"])?;
+    let worker = scene.worker()?;
+    kill(worker, Signal::SIGSTOP)?;
+    if scene.host.run("ip", &["link", "set", "eth0", "name", "lan0"]).is_err() {
+        // Before Linux 6.2 only an interface that is down can be renamed.
+        let renames = "ip link set eth0 down; ip link set eth0 name lan0; ip link set lan0 up";
+        scene.host.run("sh", &["-c", renames])?;
+    }
+    kill(worker, Signal::SIGKILL)?;
+    wait::until("its address is off", wait::LONG, || !scene.host.has("lan0", VIP))
+        .with_context(|| daemon.process().log())?;
+    daemon.wait_for_log("Took 1 virtual addresses off: the daemon ends without a worker")?;
+    assert!(scene.host.has("lan0", "10.78.0.1"), "the host's own stays");
+    Ok(())
+}
+
+#[test]
 fn a_daemon_that_ends_with_its_worker_leaves_no_address() -> Result<()> {
     let scene = Scene::new("no-respawn-vip")?;
     let mut daemon = scene.master(&quick().version_3(""), &["--dont-respawn"])?;

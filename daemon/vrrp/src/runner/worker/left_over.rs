@@ -139,8 +139,7 @@ fn remove(strays: &[(&Link, &PresentAddress)]) -> Vec<String> {
         if would_take_along(link, |going| going == *address) {
             promotion.hold(&link.report.name);
         }
-        let spec = AddressSpec { peer: address.peer, ..AddressSpec::new(address.address, address.prefix) };
-        requests.push_address(AddressOperation::Remove, link.report.index, &spec);
+        requests.push_address(AddressOperation::Remove, link.report.index, &AddressSpec::of(address));
     }
     let answers = requests.carry_out();
     let done = strays.iter().zip(answers).filter(|(_, answer)| answer.is_ok());
