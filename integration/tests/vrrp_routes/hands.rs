@@ -130,6 +130,11 @@ fn rules_are_there_once_whoever_was_killed_and_those_of_others_stay() -> Result<
     host.run("ip", &[&["rule", "add"], &other[..], &["protocol", "static"]].concat())?;
     host.run("ip", &["route", "add", "10.21.0.0/16", "via", "10.78.0.3", "metric", "9", "proto", "static"])?;
     host.run("ip", &["route", "add", "10.20.0.0/16", "via", "10.78.0.3", "table", "77", "metric", "9"])?;
+    // With it a route comes.
+    wait::until("the address of the interface's own can be used", wait::LONG, || {
+        let own = host.run("ip", &["-6", "-o", "address", "show", "dev", "eth0", "scope", "link"]);
+        own.is_ok_and(|own| !own.is_empty() && !own.contains("tentative"))
+    })?;
     let before = (rules(host, "-4"), host.run("ip", &["route", "show", "table", "all"])?);
     let config = format!("{STATICS}{}", instance(BOTH));
     let count = || rules(host, "-4").iter().filter(|line| line.contains("10.30.0.0/16")).count();
