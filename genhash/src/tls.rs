@@ -109,7 +109,10 @@ impl Client {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let connector = TlsConnector::from(Arc::clone(&self.config));
-        connector.connect(server_name(server, name), stream).await
+        connector.connect(server_name(server, name), stream).await.map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "the server ended the connection"),
+            _ => error,
+        })
     }
 
     /// The certificate that the server showed, DER.
@@ -118,7 +121,8 @@ impl Client {
     }
 
     /// Why the certificate that the server showed is not to be trusted, were anybody to ask: by the roots that were given,
-    /// for this name, now. `None` if it is, or if there are no roots.
+    /// for this name, now. Without a name nobody knows by which one clients ask, and any will do. `None` if it is to be
+    /// trusted, or if there are no roots.
     pub fn distrust<S>(
         &self,
         stream: &Stream<S>,
@@ -127,8 +131,17 @@ impl Client {
     ) -> Option<rustls::Error> {
         let verifier = self.verifier.as_ref()?;
         let (first, rest) = stream.get_ref().1.peer_certificates()?.split_first()?;
-        let name = server_name(server, name);
-        verifier.verify_server_cert(first, rest, &name, &[], UnixTime::now()).err()
+        let wanted = server_name(server, name);
+        // The name is looked at when all else is well.
+        let is_of_name = |error: &rustls::Error| {
+            use rustls::CertificateError::{NotValidForName, NotValidForNameContext};
+            matches!(
+                error,
+                rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. })
+            )
+        };
+        let distrust = verifier.verify_server_cert(first, rest, &wanted, &[], UnixTime::now()).err();
+        distrust.filter(|error| name.is_some() || !is_of_name(error))
     }
 }
 

@@ -135,6 +135,24 @@ fn interfaces_of_static_entries_decide_about_faults_also_if_they_are_asked_for_t
 }
 
 #[test]
+fn a_driver_that_does_not_know_the_way_in_which_it_is_to_be_asked_is_asked_in_another_as_by_keepalived()
+-> Result<()> {
+    const SAID: &str = "(eth0): Configured linkbeat type MII not supported, using ETHTOOL";
+    let lab = Lab::new("linkbeat-mii")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let config = |way: &str| {
+        format!("linkbeat_interfaces {{\n eth0 {way}\n}}\n{}", instance("VI_1", 51, 100, VIP, ""))
+    };
+    let daemon = start(&hosts[0], config("MII"))?;
+    daemon.wait_for_log(SAID)?;
+    wait::until("it is master", wait::LONG, || hosts[0].has("eth0", VIP))?;
+    daemon.reload(&config("ETHTOOL"))?;
+    daemon.wait_for_log("Reloaded")?;
+    daemon.reload(&config("MII"))?;
+    wait::until("it is said again", wait::LONG, || daemon.process().log().matches(SAID).count() == 2)
+}
+
+#[test]
 fn a_virtual_address_that_somebody_takes_away_is_put_back() -> Result<()> {
     let lab = Lab::new("stolen")?;
     let (lan, hosts) = lab.routers(1)?;
@@ -287,4 +305,106 @@ fn two_hundred_routers_on_one_interface_stay_with_their_master() -> Result<()> {
     wait::until("all are with it", wait::LONG, || count(&hosts[0]) == 0 && count(&hosts[1]) == COUNT)?;
     drop(theirs);
     Ok(())
+}
+
+/// Renames an interface. Before Linux 6.2 only one that is down can be.
+fn rename(host: &Host, from: &str, to: &str) -> Result<()> {
+    let rename = || host.run("ip", &["link", "set", from, "name", to]);
+    if rename().is_err() {
+        host.down(from)?;
+        rename()?;
+        host.up(to)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_renamed_interface_is_the_root_of_the_fault_and_the_master_resigns_by_it() -> Result<()> {
+    let lab = Lab::new("renamed-why")?;
+    let (lan, hosts) = lab.routers(1)?;
+    let wire = lan.capture()?;
+    let daemon = start(&hosts[0], instance("VI_1", 51, 100, VIP, ""))?;
+    becomes_master(&wire, &hosts[0], "10.78.0.1", VIP)?;
+    if hosts[0].run("ip", &["link", "set", "eth0", "name", "lan0"]).is_err() {
+        return Ok(());
+    }
+    daemon.wait_for_log("Interface name has changed from eth0 to lan0")?;
+    daemon.wait_for_log("Entering FAULT STATE")?;
+    wait::until("it resigns", wait::LONG, || wire.adverts().iter().any(|(_, advert)| advert.priority == 0))?;
+    wait::until("why names the root", wait::LONG, || {
+        daemon.answer(&["why", "VI_1"]).is_ok_and(|why| {
+            let events: Vec<&str> = why.lines().filter(|line| line.trim_start().starts_with('#')).collect();
+            events.first().is_some_and(|root| root.contains("Interface name has changed from eth0 to lan0"))
+                && events.iter().any(|event| event.contains("Entering FAULT STATE"))
+        })
+    })
+    .map_err(|error| anyhow::anyhow!("{error}: {:?}", daemon.answer(&["why", "VI_1"])))?;
+    wait::until("its address is off", wait::LONG, || !hosts[0].has("lan0", VIP))
+}
+
+#[test]
+fn an_address_that_a_killed_run_left_where_it_does_not_belong_goes() -> Result<()> {
+    let lab = Lab::new("stray")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    let config = format!("global_defs {{\n dynamic_interfaces\n}}\n{}", instance("VI_1", 51, 100, VIP, ""));
+    let mut killed = start(host, config.clone())?;
+    wait::until("its address is there", wait::LONG, || host.has("eth0", VIP))?;
+    killed.process_mut().kill();
+    rename(host, "eth0", "lan0")?;
+    // One of nobody's stays.
+    host.run("ip", &["address", "add", "10.78.7.7/32", "dev", "lan0", "proto", "18"])
+        .or_else(|_| host.run("ip", &["address", "add", "10.78.7.7/32", "dev", "lan0"]))?;
+    let daemon = start(host, config)?;
+    daemon.wait_for_log("Removed what a program that was killed left where it does not belong: address")?;
+    ensure!(!host.has("lan0", VIP), "it is there still");
+    ensure!(host.has("lan0", "10.78.0.1") && host.has("lan0", "10.78.7.7"), "others went with it");
+    Ok(())
+}
+
+#[test]
+fn what_the_kernel_drops_with_an_interface_that_is_switched_off_is_told_to_be_gone() -> Result<()> {
+    let lab = Lab::new("dropped")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    let daemon = start(host, instance("VI_1", 51, 100, "fe80::9/64\n fd78::9/64", ""))?;
+    wait::until("both are there", wait::LONG, || host.has("eth0", "fe80::9") && host.has("eth0", "fd78::9"))?;
+    daemon.wait_for_log("(VI_1) Sending unsolicited Neighbour Adverts on becoming master: 2 addresses")?;
+    daemon.wait_for_control()?;
+    let has = |address: &str| daemon.answer(&["status"]).is_ok_and(|status| status.contains(address));
+    wait::until("status has them", wait::LONG, || has("fe80::9") && has("fd78::9"))?;
+    host.down("eth0")?;
+    daemon.wait_for_log("Entering FAULT STATE")?;
+    wait::until("status has them no longer", wait::LONG, || !has("fe80::9") && !has("fd78::9"))
+        .map_err(|error| anyhow::anyhow!("{error}: {:?}", daemon.answer(&["status"])))
+}
+
+#[test]
+fn a_link_local_address_that_another_host_has_is_named_as_what_keeps_a_router_in_fault() -> Result<()> {
+    let lab = Lab::new("duplicate")?;
+    let (_lan, hosts) = lab.routers(2)?;
+    let link_local = |host: &Host| {
+        let all = host.addresses("eth0").unwrap_or_default();
+        all.iter().map(ToString::to_string).find(|address| address.starts_with("fe80:"))
+    };
+    wait::until("it has a link-local address", wait::LONG, || link_local(&hosts[0]).is_some())?;
+    let own = link_local(&hosts[0]).unwrap_or_default();
+    let own = own.split('/').next().unwrap_or_default();
+    let daemon = start(&hosts[0], instance("VI_1", 51, 100, "fe80::9/64", ""))?;
+    daemon.wait_for_log("Entering MASTER STATE")?;
+    daemon.wait_for_control()?;
+    for setting in ["accept_dad=1", "dad_transmits=1"] {
+        hosts[0].run("sysctl", &["-q", "-w", &format!("net.ipv6.conf.eth0.{setting}")])?;
+    }
+    hosts[1].run("ip", &["address", "add", &format!("{own}/64"), "dev", "eth0", "nodad"])?;
+    hosts[0].down("eth0")?;
+    daemon.wait_for_log("Entering FAULT STATE")?;
+    hosts[0].up("eth0")?;
+    daemon.wait_for_log(&format!("{own} of eth0 can't be used: another host on the link has it"))?;
+    wait::until("status says so", wait::LONG, || {
+        daemon
+            .answer(&["status"])
+            .is_ok_and(|status| status.contains(&format!("another host on the link has {own}")))
+    })
+    .map_err(|error| anyhow::anyhow!("{error}: {:?}", daemon.answer(&["status"])))
 }

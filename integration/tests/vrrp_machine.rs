@@ -127,6 +127,30 @@ fn an_ipvlan_over_ipv6_needs_no_address() -> Result<()> {
     Ok(())
 }
 
+#[test]
+#[ignore = "plays inside the virtual machine"]
+fn an_ipvlan_has_its_address_whatever_somebody_or_a_reload_does() -> Result<()> {
+    let lab = Lab::new("ipvlan-kept")?;
+    let (_lan, hosts) = lab.routers(1)?;
+    let host = &hosts[0];
+    let four =
+        |name: &str| instance(100, &format!("use_ipvlan {name} 10.78.0.51/16")).interval("0.5").version_3("");
+    let six =
+        Instance::new("VI_6").vrid(56).vip("fe80::9/64").interval("0.5").line("use_ipvlan ipv56 fe80::56");
+    let six = six.version_3("");
+    let daemon = start(host, &format!("{}{six}", four("ipv51")))?;
+    until("both are master", || host.has("eth0", VIP) && host.has("eth0", "fe80::9"))
+        .with_context(|| daemon.process().log())?;
+    host.run("ip", &["address", "del", "10.78.0.51/16", "dev", "ipv51"])?;
+    until("its address is back", || host.has("ipv51", "10.78.0.51"))?;
+    until("it is master again", || host.has("eth0", VIP))?;
+    // Two of one interface can't have the same address.
+    daemon.reload(&format!("{}{six}", four("ipx51")))?;
+    until("it is master by another", || host.has("ipx51", "10.78.0.51") && host.has("eth0", VIP))
+        .with_context(|| daemon.process().log())?;
+    Ok(())
+}
+
 /// A host with `eth1` in a VRF `red`; nothing of the main table leads to the other's 10.80.0.
 fn in_a_vrf(host: &Host, lan: &Bridge, number: u8) -> Result<()> {
     host.run("ip", &["link", "add", "red", "type", "vrf", "table", "77"])?;
@@ -182,6 +206,14 @@ fn a_vmac_is_in_the_vrf_of_the_interface_below() -> Result<()> {
     until("its route is in the VRF's table", || {
         host.run("ip", &["route", "show", "table", "77"]).is_ok_and(|all| all.contains("10.90.0.0/16 via"))
     })?;
+    let is_in = || {
+        host.run("ip", &["-o", "link", "show", "dev", "vrrp.51"]).unwrap_or_default().contains("master red")
+    };
+    host.run("ip", &["link", "set", "eth1", "nomaster"])?;
+    until("it leaves the VRF with the interface below", || !is_in())?;
+    host.run("ip", &["link", "set", "eth1", "master", "red"])?;
+    until("it is in the VRF again", is_in)?;
+    until("its address is there again", || host.has("vrrp.51", "10.80.9.9"))?;
     Ok(())
 }
 

@@ -228,7 +228,7 @@ impl fmt::Display for DumpKind {
     }
 }
 
-fn is_uncounted(count: &u32) -> bool {
+pub(crate) fn is_uncounted(count: &u32) -> bool {
     *count == 0
 }
 

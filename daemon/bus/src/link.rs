@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use keepwatch_model::LinkbeatMethod;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantNames};
 
@@ -29,6 +30,13 @@ pub enum LinkFact {
         /// Why.
         reason: LinkDownReason,
     },
+    /// An interface has another name: under this one there is none any more.
+    LinkRenamed {
+        /// The name that it had.
+        interface: Name,
+        /// The name that it has.
+        to: Name,
+    },
     /// A reload took away the last that used an interface: it is not watched any more.
     LinkForgotten {
         /// Its name.
@@ -47,6 +55,23 @@ pub enum LinkFact {
         inet: Option<Ipv4Addr>,
         /// Its first link-local IPv6 address.
         inet6: Option<Ipv6Addr>,
+    },
+    /// The kernel found out that another host on the link has an address of an interface's own (IPv6, duplicate address
+    /// detection), so that it is of no use.
+    LinkAddressDuplicate {
+        /// The interface.
+        interface: Name,
+        /// The address.
+        address: Ipv6Addr,
+    },
+    /// An interface is asked for its link in another way than `linkbeat_interfaces` says, to which its driver has no answer.
+    LinkbeatOtherwise {
+        /// The interface.
+        interface: Name,
+        /// The way that was configured.
+        wanted: LinkbeatMethod,
+        /// The way that it answers to.
+        used: LinkbeatMethod,
     },
     /// An interface was made for a virtual router (`use_vmac`, `use_ipvlan`), or found as it should be.
     LinkMade {
@@ -142,6 +167,9 @@ pub struct Interface {
     /// Its first link-local IPv6 address that is no virtual one.
     #[serde(default)]
     pub inet6: Option<Ipv6Addr>,
+    /// One of its own that another host has, so that it has none that could be used.
+    #[serde(default)]
+    pub duplicate: Option<Ipv6Addr>,
     /// Last change.
     pub changed: Change,
 }
@@ -150,7 +178,17 @@ impl Interface {
     /// One of which nothing is known yet but its name.
     fn new(name: Name, changed: Change) -> Self {
         let (up, down_reason, index) = (false, Some(LinkDownReason::Missing), 0);
-        Self { name, up, down_reason, index, hardware: None, inet: None, inet6: None, changed }
+        Self {
+            name,
+            up,
+            down_reason,
+            index,
+            hardware: None,
+            inet: None,
+            inet6: None,
+            duplicate: None,
+            changed,
+        }
     }
 }
 
@@ -174,6 +212,7 @@ impl LinkFact {
                     .entry(interface.clone())
                     .or_insert_with(|| Interface::new(interface.clone(), change));
                 (known.up, known.down_reason, known.changed) = (false, Some(*reason), change);
+                known.duplicate = None;
                 if *reason == LinkDownReason::Missing {
                     // It took its addresses along; whoever put them there finds nothing to take off.
                     for instance in w.instances.values_mut() {
@@ -187,8 +226,14 @@ impl LinkFact {
                     .entry(interface.clone())
                     .or_insert_with(|| Interface::new(interface.clone(), change));
                 (known.hardware, known.inet, known.inet6) = (*hardware, *inet, *inet6);
+                known.duplicate = known.duplicate.filter(|_| inet6.is_none());
                 if std::mem::replace(&mut known.index, *index) != *index {
                     w.layout += 1;
+                }
+            }
+            Self::LinkAddressDuplicate { interface, address } => {
+                if let Some(known) = w.interfaces.get_mut(interface) {
+                    known.duplicate = Some(*address);
                 }
             }
             Self::LinkForgotten { interface } => {
@@ -197,8 +242,14 @@ impl LinkFact {
                 }
             }
             // Whether they are up is told apart from that.
-            Self::LinkMade { .. }
-            | Self::LinkUnmade { .. }
+            Self::LinkMade { instance, interface, .. } => {
+                w.made.insert(interface.clone(), instance.clone());
+            }
+            Self::LinkUnmade { interface } => {
+                w.made.shift_remove(interface);
+            }
+            Self::LinkRenamed { .. }
+            | Self::LinkbeatOtherwise { .. }
             | Self::LinkMakingFailed { .. }
             | Self::ReportsNotMoved { .. }
             | Self::HardwareRestored { .. }
@@ -213,6 +264,9 @@ impl LinkFact {
             Self::LinkDown { interface, reason } => {
                 (Level::Info, write!(out, "Netlink reports {interface} down ({})", reason))
             }
+            Self::LinkRenamed { interface, to } => {
+                (Level::Info, write!(out, "Interface name has changed from {interface} to {to}"))
+            }
             Self::LinkForgotten { interface } => {
                 (Level::Detail, write!(out, "No longer watching {interface}: nothing uses it"))
             }
@@ -223,6 +277,17 @@ impl LinkFact {
                 let own = if own.is_empty() { "no address".to_owned() } else { own.join(", ") };
                 (Level::Detail, write!(out, "Netlink reports {interface} has {own}"))
             }
+            Self::LinkAddressDuplicate { interface, address } => (
+                Level::Warning,
+                write!(
+                    out,
+                    "{address} of {interface} can't be used: another host on the link has it (duplicate address detection)"
+                ),
+            ),
+            Self::LinkbeatOtherwise { interface, wanted, used } => (
+                Level::Warning,
+                write!(out, "({interface}): Configured linkbeat type {wanted} not supported, using {used}"),
+            ),
             Self::LinkMade { instance, interface, adopted: true, .. } => {
                 (Level::Info, write!(out, "({instance}) Found matching interface {interface}"))
             }

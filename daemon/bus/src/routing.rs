@@ -62,6 +62,12 @@ pub enum RoutingFact {
         /// Each, as the arguments of `ip` have it: `address 10.0.0.5/24 dev eth0`.
         what: Vec<String>,
     },
+    /// Virtual addresses of this configuration were where it does not want them, left by a program that was killed: they were
+    /// taken off, for with them this host would answer for a master elsewhere.
+    StraysRemoved {
+        /// Each, as the arguments of `ip` have it.
+        what: Vec<String>,
+    },
 }
 
 /// An entry of one of the kernel's tables, as the configuration has it.
@@ -123,7 +129,7 @@ impl RoutingFact {
                 w.routing.shift_remove(&(instance.clone(), entry.to_string()));
                 return;
             }
-            Self::LeftOver { .. } => return,
+            Self::LeftOver { .. } | Self::StraysRemoved { .. } => return,
         };
         let key = (instance.clone(), entry.to_string());
         let restored = w.routing.get(&key).map_or(0, |known| known.restored) + again;
@@ -154,13 +160,17 @@ impl RoutingFact {
                 ),
             ),
             Self::LeftOver { what } => {
-                const NAMED: usize = 8;
-                let named = what.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-                let more = what.len().saturating_sub(NAMED);
-                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
                 let said = "Left behind, it seems, by a program that was killed; it stays, since whose it is can't be known";
-                (Level::Warning, write!(out, "{said}: {named}{more}"))
+                (Level::Warning, write!(out, "{said}: {}", some(what)))
             }
+            Self::StraysRemoved { what } => (
+                Level::Warning,
+                write!(
+                    out,
+                    "Removed what a program that was killed left where it does not belong: {}",
+                    some(what)
+                ),
+            ),
             Self::RoutingFailed { instance, entry, adding, error } => {
                 let verb = if *adding { "add" } else { "remove" };
                 (Level::Error, write!(out, "{}can't {verb} {entry}: {error}", Owner(instance)))
@@ -169,9 +179,21 @@ impl RoutingFact {
     }
 }
 
+/// The first of them, and how many there are more.
+fn some(what: &[String]) -> String {
+    const NAMED: usize = 8;
+    let named = what.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    match what.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
+
 impl World {
-    /// A virtual router is called otherwise from now on: its entries are known by its new name.
+    /// A virtual router is called otherwise from now on: its entries, and interfaces that were made for it, are known by its
+    /// new name.
     pub(crate) fn rename_routing(&mut self, from: &Name, to: &Name) {
+        self.made.values_mut().filter(|owner| *owner == from).for_each(|owner| *owner = to.clone());
         if !self.routing.values().any(|state| state.instance.as_ref() == Some(from)) {
             return;
         }

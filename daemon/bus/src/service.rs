@@ -18,7 +18,7 @@ mod state;
 pub(crate) use failure::FailureCounts;
 pub use failure::{Failure, FailureReason};
 pub(crate) use state::SeenPage;
-pub use state::{Certificate, Checker, RealServer, RealState, Refusal, Service, Sights};
+pub use state::{Certificate, Checker, Hindrance, RealServer, RealState, Refusal, Service, Sights};
 
 /// What happens to virtual servers: their real servers and checkers, who is in the table with which weight, and quorum.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
@@ -65,7 +65,7 @@ pub enum ServiceFact {
         #[serde(flatten)]
         real: RealKey,
     },
-    /// A checker succeeded: for the first time, or after failures.
+    /// A checker succeeded: for the first time, after failures, or after checks that could not be made.
     CheckSucceeded {
         /// The checker.
         #[serde(flatten)]

@@ -280,6 +280,9 @@ pub enum VrrpFact {
         instance: Name,
         /// Addresses announced.
         addresses: u32,
+        /// How many of them by neighbour advertisements: those of IPv6.
+        #[serde(default, skip_serializing_if = "crate::daemon::is_uncounted")]
+        neighbours: u32,
         /// Frames sent for each.
         repeat: u32,
         /// The delayed second burst (`garp_master_delay`), a refresh, or an answer to a lower master.

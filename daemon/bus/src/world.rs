@@ -23,7 +23,7 @@ pub use crate::consumer::{Broken, DbusState, FifoState, MailState, Overdue, Scri
 pub use crate::daemon::{ConfigState, Diagnosed, Hung, Restarts};
 pub use crate::link::Interface;
 pub use crate::routing::{RoutingKey, RoutingState};
-pub use crate::service::{Checker, RealServer, RealState, Refusal, Service, Sights};
+pub use crate::service::{Checker, Hindrance, RealServer, RealState, Refusal, Service, Sights};
 pub use crate::track::{Influence, LeftOut, Standing, Tracker, Trackers};
 pub use crate::vrrp::{Group, Instance, Missing, Rival};
 
@@ -59,6 +59,9 @@ pub struct World {
     /// Routes and rules of virtual routers, and static entries of the kernel's tables: those that should be there now.
     #[serde(with = "keyed", default)]
     pub routing: IndexMap<RoutingKey, RoutingState>,
+    /// Interfaces that were made for virtual routers, each with its virtual router.
+    #[serde(default)]
+    pub made: IndexMap<Name, Name>,
     /// Notify scripts.
     #[serde(default)]
     pub scripts: ScriptsState,
@@ -127,6 +130,15 @@ impl World {
     /// A real server of a virtual server.
     pub fn real(&self, key: &RealKey) -> Option<&RealServer> {
         self.services.get(&key.service)?.reals.get(&key.real)
+    }
+
+    /// The entry of its virtual server group whose checkers speak for this one too: itself, where it is of none.
+    pub fn first_of<'a>(&'a self, service: &'a Service) -> &'a Service {
+        let Some(group) = service.settings.group() else { return service };
+        let key = service.settings.key.lasting();
+        let is_of_it =
+            |other: &&Service| other.settings.group() == Some(group) && other.settings.key.lasting() == key;
+        self.services.values().find(is_of_it).unwrap_or(service)
     }
 
     pub(crate) fn real_mut(&mut self, key: &RealKey) -> Option<&mut RealServer> {

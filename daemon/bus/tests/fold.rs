@@ -156,6 +156,7 @@ fn vrrp() -> impl Strategy<Value = VrrpFact> {
         name().prop_map(|instance| VrrpFact::AddressesAnnounced {
             instance,
             addresses: 1,
+            neighbours: 0,
             repeat: 5,
             occasion: AnnounceOccasion::Delayed
         }),

@@ -24,7 +24,7 @@ fn every_fact_is_read_and_written_as_ever() -> serde_json::Result<()> {
         assert_eq!(json["kind"], event.fact.kind());
         kinds.insert(event.fact.kind());
     }
-    assert_eq!(kinds.len(), 134, "{kinds:?}");
+    assert_eq!(kinds.len(), 138, "{kinds:?}");
     let without: Vec<_> = Fact::kinds().filter(|kind| !kinds.contains(kind)).collect();
     assert!(without.is_empty(), "no event of {without:?}");
     Ok(())

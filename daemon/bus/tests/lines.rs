@@ -93,6 +93,16 @@ fn of_virtual_routers_they_read_as_keepalived_s() {
         (r#""kind":"link_unmade","interface":"vrrp.51""#, Info, "Success removing VMAC interface vrrp.51"),
         (r#""kind":"link_up","interface":"eth0","index":3"#, Info, "Netlink reports eth0 up"),
         (
+            r#""kind":"link_renamed","interface":"eth0","to":"ethx""#,
+            Info,
+            "Interface name has changed from eth0 to ethx",
+        ),
+        (
+            r#""kind":"linkbeat_otherwise","interface":"nic5","wanted":"MII","used":"ETHTOOL""#,
+            Warning,
+            "(nic5): Configured linkbeat type MII not supported, using ETHTOOL",
+        ),
+        (
             r#""kind":"tracker_changed","tracker":{"kind":"script","name":"x"},"level":"down","evidence":{"run":{"verdict":{"exited":1},"took":{"secs":0,"nanos":0}}}"#,
             Info,
             "VRRP_Script(x) failed (exited with status 1)",

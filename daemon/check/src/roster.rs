@@ -367,10 +367,11 @@ impl Roster {
     fn health(&self, checkers: &[CheckerId], follows: &[Following]) -> Health {
         let all = checkers.iter().filter_map(|id| self.entries.get(id));
         let followed = Followed::all_at(follows.iter().map(Following::followed), &self.levels);
-        let begin = Health { up: followed.is_some(), weight: followed.unwrap_or(0) };
+        let begin = Health { up: followed.is_some(), weight: followed.unwrap_or(0), fixed: 0 };
         all.fold(begin, |health, entry| Health {
             up: health.up && entry.tries.is_up(),
             weight: health.weight.saturating_add(entry.weight.above(entry.definition.weight)),
+            fixed: health.fixed.saturating_add(matches!(entry.weight, WeightSaid::Exactly(_)).into()),
         })
     }
 

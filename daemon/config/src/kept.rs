@@ -1,4 +1,5 @@
-//! The texts that a configuration was read from, kept to read it again as it was, whatever has become of its files since.
+//! The texts that a configuration was read from, kept to read it again as it was, whatever has become of its files since; and
+//! the marks of its virtual server groups, which come of the configurations before it.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -6,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::load::{Loaded, Options, read_kept};
+use crate::model::GroupMark;
 use crate::preprocess::{MainFile, included_from, main_paths, text_of};
 
 /// What a reading went by beside the texts themselves.
@@ -28,6 +30,7 @@ struct Written<'a> {
     lines: Vec<(&'a (PathBuf, String), &'a Vec<PathBuf>)>,
     names: Vec<(&'a PathBuf, &'a PathBuf)>,
     seed: u64,
+    marks: &'a [GroupMark],
 }
 
 /// As it is read.
@@ -38,6 +41,8 @@ struct Read {
     lines: Vec<((PathBuf, String), Vec<PathBuf>)>,
     names: Vec<(PathBuf, PathBuf)>,
     seed: u64,
+    #[serde(default)]
+    marks: Vec<GroupMark>,
 }
 
 /// Files as they were.
@@ -70,7 +75,8 @@ impl Kept {
 }
 
 impl Loaded {
-    /// The texts that it was read from, for [`load_kept`]; nothing where a name is no UTF-8.
+    /// The texts that it was read from and the marks that its groups have, for [`load_kept`]; nothing where a name is no
+    /// UTF-8.
     pub fn keep(&self) -> Option<Vec<u8>> {
         let files = self.diagnostics.sources().files();
         let written = Written {
@@ -79,6 +85,7 @@ impl Loaded {
             lines: self.circumstances.lines.iter().collect(),
             names: self.circumstances.names.iter().collect(),
             seed: self.circumstances.seed,
+            marks: self.config.as_ref().map_or(&[], |config| &config.global.group_marks),
         };
         serde_json::to_vec(&written).ok()
     }
@@ -86,14 +93,18 @@ impl Loaded {
 
 /// Reads and checks the configuration that [`Loaded::keep`] has kept; none if these bytes are something else.
 pub fn load_kept(kept: &[u8], options: &Options) -> Option<Loaded> {
-    let Read { mains, files, lines, names, seed } = serde_json::from_slice(kept).ok()?;
+    let Read { mains, files, lines, names, seed, marks } = serde_json::from_slice(kept).ok()?;
     let main_files = files.iter().take(mains);
     let main_files: Vec<_> =
         main_files.map(|(path, text)| MainFile { path: path.clone(), text: text.clone() }).collect();
     let (lines, names) = (lines.into_iter().collect(), names.into_iter().collect());
     let kept =
         Kept { texts: files.into_iter().collect(), circumstances: Circumstances { lines, names, seed } };
-    (!main_files.is_empty()).then(|| read_kept(main_files, kept, options))
+    let mut loaded = (!main_files.is_empty()).then(|| read_kept(main_files, kept, options))?;
+    if let Some(config) = &mut loaded.config {
+        config.global.group_marks = marks;
+    }
+    Some(loaded)
 }
 
 /// Those files of a configuration that [`Loaded::keep`] has kept which are other than they were, or gone. Of one that this

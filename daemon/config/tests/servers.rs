@@ -438,6 +438,19 @@ fn followed_files_and_sessions_take_what_their_blocks_say() {
 }
 
 #[test]
+fn half_an_identity_is_said_to_be_shown_to_nobody() {
+    for (lines, expected) in [
+        ("certificate /c.pem\nkey /k.pem", ""),
+        ("ca /ca.pem", ""),
+        ("certificate /c.pem", "[no-effect]"),
+        ("key /k.pem\npassword hush", "[no-effect]"),
+    ] {
+        let loaded = read(&format!("SSL {{\n{lines}\n}}\n{}", web("")));
+        assert_eq!(said(&loaded), expected, "{lines}\n{}", loaded.diagnostics.render_text(false));
+    }
+}
+
+#[test]
 fn secrets_are_not_shown() {
     let loaded = read("SSL {\npassword hush\nkey /k.pem\n}\n");
     let config = loaded.config.expect("a model");

@@ -8,9 +8,10 @@ use std::net::SocketAddr;
 
 use jiff::Timestamp;
 use keepwatch_bus::fact::{DaemonFact, ServiceFact, VrrpFact};
-use keepwatch_bus::subject::{Name, RealKey, ServiceKey, TrackedKey, VrrpState};
+use keepwatch_bus::subject::{CheckerKey, Name, RealKey, ServiceKey, TrackedKey, VrrpState};
 use keepwatch_bus::world::{RealState, Service};
 use keepwatch_bus::{Event, Fact, FlatMap, World};
+use keepwatch_model as model;
 
 /// How far back is remembered, in milliseconds.
 const DAY: i64 = 86_400_000;
@@ -148,6 +149,10 @@ struct Lane {
     /// Of a real server: whether checkers hold, and whether there are any. Of a virtual server: quorum and sorry server.
     flags: (bool, bool),
     resting: bool,
+    /// How many checkers a real server has.
+    checkers: u8,
+    /// Those of them whose checks can't be made, by their places; of places beyond 31 that is not known here.
+    hindered: u32,
 }
 
 impl Lane {
@@ -174,6 +179,8 @@ pub(crate) struct Timelines {
     services: HashMap<ServiceKey, Lane>,
     /// By their virtual server.
     reals: HashMap<ServiceKey, FlatMap<SocketAddr, Lane>>,
+    /// The sorry servers that serve.
+    sorry: HashMap<ServiceKey, SocketAddr>,
     /// When the last event was published.
     last: i64,
 }
@@ -271,18 +278,37 @@ impl Timelines {
             ServiceFact::VirtualServerUnconfigured { service } => {
                 self.services.remove(service);
                 self.reals.remove(service);
+                self.sorry.remove(service);
             }
             ServiceFact::QuorumGained { service, .. } => self.quorum(at, service, Some(true), None),
             ServiceFact::QuorumLost { service, .. } | ServiceFact::QuorumAwaited { service, .. } => {
                 self.quorum(at, service, Some(false), None);
             }
-            ServiceFact::SorryServerAdded { service, .. } => self.quorum(at, service, None, Some(true)),
-            ServiceFact::SorryServerRemoved { service, .. } => self.quorum(at, service, None, Some(false)),
-            ServiceFact::RealServerConfigured { real, starts_up, checked, .. } => {
+            ServiceFact::SorryServerAdded { service, sorry } => {
+                self.sorry.insert(*service, *sorry);
+                self.quorum(at, service, None, Some(true));
+            }
+            // After a reload that names another one the one of before goes when the new one serves.
+            ServiceFact::SorryServerRemoved { service, sorry }
+                if self.sorry.get(service).is_none_or(|serves| serves == sorry) =>
+            {
+                self.sorry.remove(service);
+                self.quorum(at, service, None, Some(false));
+            }
+            ServiceFact::VirtualServerRemoved { service } if self.sorry.contains_key(service) => {
+                self.sorry.remove(service);
+                self.quorum(at, service, None, Some(false));
+            }
+            ServiceFact::RealServerConfigured { real, starts_up, checked, settings } => {
                 let lane = self.real_lane(real);
                 let up = if lane.is_unknown() { *starts_up } else { lane.flags.0 };
                 lane.flags = (up, *checked);
+                lane.checkers = checkers_of(settings);
                 lane.turn(at, lane.real());
+            }
+            ServiceFact::CheckNotRun { checker, .. } => self.hinder(at, checker, true),
+            ServiceFact::CheckSucceeded { checker, .. } | ServiceFact::CheckFailed { checker, .. } => {
+                self.hinder(at, checker, false);
             }
             ServiceFact::RealServerUnconfigured { real } => {
                 if let Some(reals) = self.reals.get_mut(&real.service) {
@@ -311,6 +337,18 @@ impl Timelines {
         }
     }
 
+    /// A check can't be made, or could.
+    fn hinder(&mut self, at: i64, checker: &CheckerKey, hindered: bool) {
+        let reals = self.reals.get_mut(&checker.real.service);
+        let Some(lane) = reals.and_then(|reals| reals.get_mut(&checker.real.real)) else { return };
+        let before = lane.hindered;
+        let place = place_of(checker);
+        lane.hindered = if hindered { before | place } else { before & !place };
+        if lane.hindered != before {
+            lane.turn(at, lane.real());
+        }
+    }
+
     fn rest(&mut self, at: i64, service: &ServiceKey, resting: bool) {
         for lane in self.reals.get_mut(service).into_iter().flat_map(FlatMap::values_mut) {
             lane.resting = resting;
@@ -325,6 +363,9 @@ impl Timelines {
             self.routers.entry(instance.name.clone()).or_default().turn(at, Stage::Router(instance.state));
         }
         self.routers.retain(|name, lane| lane.is_unknown() || world.instances.contains_key(name));
+        let serving = world.services.values().filter(|service| service.sorry);
+        let sorry = serving.filter_map(|s| Some((s.key, s.settings.sorry_server.as_ref()?.address)));
+        self.sorry = sorry.collect();
         for service in world.services.values() {
             let lane = self.services.entry(service.key).or_default();
             lane.flags = (service.quorum, service.sorry);
@@ -333,6 +374,8 @@ impl Timelines {
                 let key = RealKey { service: service.key, real: real.address };
                 let lane = self.real_lane(&key);
                 (lane.flags, lane.resting) = ((real.up, real.checked), real.resting);
+                lane.checkers = checkers_of(&real.settings);
+                lane.hindered = real.hindrances().fold(0, |places, (key, _)| places | place_of(key));
                 lane.turn(at, Stage::Real(real.state()));
             }
         }
@@ -343,76 +386,19 @@ impl Timelines {
 
 impl Lane {
     fn real(&self) -> Stage {
-        Stage::Real(RealState::of(self.flags.0, self.flags.1 && !self.resting))
+        let hindered = self.hindered != 0 && self.hindered.count_ones() >= self.checkers.into();
+        Stage::Real(RealState::of(self.flags.0, self.flags.1 && !self.resting && !hindered))
     }
+}
+
+fn checkers_of(settings: &model::RealServer) -> u8 {
+    u8::try_from(settings.checkers.len() + settings.followed().count()).unwrap_or(u8::MAX)
+}
+
+/// The place of a checker among those of its real server, as a bit.
+fn place_of(checker: &CheckerKey) -> u32 {
+    1u32.checked_shl(checker.index.into()).unwrap_or(0)
 }
 
 #[cfg(test)]
-mod tests {
-    use keepwatch_bus::{Configured, EventId, sample};
-
-    use super::*;
-
-    fn event(seconds: i64, fact: impl Into<Fact>) -> Event {
-        let at = Timestamp::from_second(seconds).unwrap();
-        Event { id: EventId(1), at, mono: 0, cause: None, fact: fact.into() }
-    }
-
-    fn changed(seconds: i64, to: VrrpState) -> Event {
-        let fact =
-            VrrpFact::StateChanged { instance: "VI_1".into(), from: VrrpState::Backup, to, priority: 100 };
-        event(seconds, fact)
-    }
-
-    fn router(lines: &Timelines) -> Vec<(i64, String)> {
-        let turns = lines.turns(&Subject::Router("VI_1".into()));
-        turns.map(|(at, stage)| (at / 1000, stage.to_string())).collect()
-    }
-
-    #[test]
-    fn a_day_is_remembered_and_no_more_than_so_many_changes() {
-        let mut lines = Timelines::default();
-        lines.apply(&changed(1000, VrrpState::Backup));
-        lines.apply(&changed(2000, VrrpState::Master));
-        lines.apply(&changed(2500, VrrpState::Master));
-        assert_eq!(router(&lines), [(1000, "BACKUP".into()), (2000, "MASTER".into())]);
-        // What began before the last day and reached into it stays.
-        lines.apply(&changed(2000 + 86_401, VrrpState::Fault));
-        assert_eq!(router(&lines), [(2000, "MASTER".into()), (88_401, "FAULT".into())]);
-        for second in 0..1000 {
-            let state = if second % 2 == 0 { VrrpState::Master } else { VrrpState::Fault };
-            lines.apply(&changed(90_000 + second, state));
-        }
-        assert_eq!(router(&lines).len(), MOST);
-    }
-
-    #[test]
-    fn between_two_runs_nothing_is_known() {
-        let mut lines = Timelines::default();
-        lines.apply(&changed(10, VrrpState::Master));
-        lines.apply(&event(20, DaemonFact::DaemonStopping { reason: "SIGTERM".into() }));
-        lines.apply(&event(30, DaemonFact::DaemonStarted { settings: Box::default() }));
-        let configured = VrrpFact::InstanceConfigured {
-            instance: "VI_1".into(),
-            settings: Configured::new(1, sample::instance()),
-        };
-        lines.apply(&event(31, configured));
-        let expected = [(10, "MASTER"), (20, "not known"), (31, "INIT")];
-        assert_eq!(router(&lines), expected.map(|(at, stage)| (at, stage.to_owned())));
-    }
-
-    #[test]
-    fn a_real_server_that_rests_is_unchecked_and_comes_back_as_it_was() {
-        let key = sample::real_key(([10, 0, 0, 1], 80), ([10, 0, 1, 1], 80));
-        let settings = Configured::new(1, sample::real_server());
-        let mut lines = Timelines::default();
-        let configured =
-            ServiceFact::RealServerConfigured { real: key, starts_up: true, checked: true, settings };
-        lines.apply(&event(1, configured));
-        lines.apply(&event(2, ServiceFact::ChecksSuspended { service: key.service }));
-        lines.apply(&event(3, ServiceFact::ChecksResumed { service: key.service, address: None }));
-        lines.apply(&event(4, ServiceFact::RealServerDown { real: key }));
-        let stages: Vec<_> = lines.turns(&Subject::Real(key)).map(|(_, stage)| stage.to_string()).collect();
-        assert_eq!(stages, ["up", "unchecked", "up", "down"]);
-    }
-}
+mod tests;

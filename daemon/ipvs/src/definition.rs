@@ -138,7 +138,7 @@ fn define_server(position: u32, real: &model::RealServer, levels: &Levels) -> Se
         upper_threshold: real.upper_threshold,
         lower_threshold: real.lower_threshold,
         inhibit: real.inhibit_on_failure,
-        starts: Health { up, weight: followed.unwrap_or(0) },
+        starts: Health { up, weight: followed.unwrap_or(0), fixed: 0 },
         checked,
         settings: Configured::new(position, real.clone()),
     }

@@ -127,6 +127,8 @@ pub enum Change {
         index: LinkIndex,
         /// The name that it had.
         name: Arc<str>,
+        /// The name that it has now; none if it is gone.
+        renamed: Option<Arc<str>>,
     },
     /// An address came or changed.
     AddressAppeared {
@@ -220,10 +222,11 @@ impl LinkTable {
                 let old = std::mem::replace(&mut link.report, report).name;
                 self.by_name.remove(&old);
                 self.by_name.insert(name.clone(), index);
+                // First: that its addresses are not there under the old name is not why.
+                changed(Change::Vanished { index, name: old.clone(), renamed: Some(name.clone()) });
                 for address in &link.addresses {
                     changed(Change::AddressVanished { name: old.clone(), address: address.clone() });
                 }
-                changed(Change::Vanished { index, name: old });
                 changed(Change::Appeared(index));
                 for address in &link.addresses {
                     changed(Change::AddressAppeared { name: name.clone(), address: address.clone() });
@@ -242,10 +245,10 @@ impl LinkTable {
             if self.by_name.get(&link.report.name) == Some(&index) {
                 self.by_name.remove(&link.report.name);
             }
+            changed(Change::Vanished { index, name: link.report.name.clone(), renamed: None });
             for address in link.addresses {
                 changed(Change::AddressVanished { name: link.report.name.clone(), address });
             }
-            changed(Change::Vanished { index, name: link.report.name });
         }
     }
 
@@ -336,8 +339,8 @@ mod tests {
         assert_eq!(
             changes,
             [
-                Change::AddressVanished { name: old.clone(), address: address(2, "10.0.0.1") },
-                Change::Vanished { index: LinkIndex(2), name: old },
+                Change::Vanished { index: LinkIndex(2), name: old.clone(), renamed: Some(new.clone()) },
+                Change::AddressVanished { name: old, address: address(2, "10.0.0.1") },
                 Change::Appeared(LinkIndex(2)),
                 Change::AddressAppeared { name: new, address: address(2, "10.0.0.1") },
             ]
@@ -367,7 +370,7 @@ mod tests {
         assert_eq!(
             changes,
             [
-                Change::Vanished { index: LinkIndex(2), name: "eth0".into() },
+                Change::Vanished { index: LinkIndex(2), name: "eth0".into(), renamed: None },
                 Change::AddressVanished { name: "eth1".into(), address: address(3, "10.0.0.1") },
                 Change::Appeared(LinkIndex(9)),
             ]
@@ -386,6 +389,6 @@ mod tests {
             "there is no such interface"
         );
         let gone = apply(&mut table, Notification::LinkGone(LinkIndex(2)));
-        assert!(matches!(gone.as_slice(), [Change::AddressVanished { .. }, Change::Vanished { .. }]));
+        assert!(matches!(gone.as_slice(), [Change::Vanished { .. }, Change::AddressVanished { .. }]));
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use keepwatch_bus::World;
 use keepwatch_bus::subject::VrrpState;
 use keepwatch_bus::world::{Change, Instance, RealState, Refusal, Service, Trouble};
-use keepwatch_config::model::Level;
+use keepwatch_config::model::{Level, group_label};
 
 use super::paint::{Paint, ago, clock};
 
@@ -36,7 +36,7 @@ pub(super) fn write(
     routers(out, paint, now, world, only)?;
     trackers(out, paint, now, world, only)?;
     for service in world.services.values().filter(|service| only.service(service)) {
-        virtual_server(out, paint, now, service, only)?;
+        virtual_server(out, paint, now, (service, world.first_of(service)), only)?;
     }
     Ok(())
 }
@@ -173,11 +173,12 @@ fn since(now: Timestamp, changed: Option<Change>) -> String {
     changed.map_or_else(|| "-".into(), |change| ago(now, change.at))
 }
 
+/// One with its real servers; with the first entry of its group, whose checkers speak for all.
 fn virtual_server(
     out: &mut impl Write,
     paint: Paint,
     now: Timestamp,
-    service: &Service,
+    (service, first): (&Service, &Service),
     only: &Only,
 ) -> io::Result<()> {
     let quorum = match (service.quorum, service.sorry) {
@@ -186,7 +187,8 @@ fn virtual_server(
         (true, false) => paint.good("up"),
     };
     let settings = &service.settings;
-    let heading = format!("\nVS {}", service.key);
+    let group = settings.group().map_or_else(String::new, |group| format!(" of {}", group_label(group)));
+    let heading = format!("\nVS {}{group}", service.key);
     writeln!(
         out,
         "{}  {quorum}  {} {}  {}",
@@ -204,8 +206,9 @@ fn virtual_server(
             RealState::Unchecked => paint.warn(&word),
         };
         let weight = real.weight.map_or_else(|| "-".into(), |weight| weight.to_string());
+        let error = first.reals.get(&real.address).into_iter().flat_map(|real| &real.checkers);
         let error =
-            real.checkers.iter().filter_map(|c| c.failure.as_ref().map(|f| format!("{}: {f}", c.key.kind)));
+            error.filter_map(|c| c.complaint().map(|complaint| format!("{}: {complaint}", c.key.kind)));
         let error = error.collect::<Vec<_>>().join(", ");
         let address = real.address.to_string();
         writeln!(

@@ -112,7 +112,9 @@ pub fn load(settings: &Settings) -> Loaded {
 /// The same configuration as the worker before had in force, of these texts.
 fn load_kept(settings: &Settings, texts: &[u8]) -> Option<Loaded> {
     let loaded = keepwatch_config::load_kept(texts, &options_of(settings))?;
-    Some(ready(loaded, settings, &Global::default()))
+    // Packets on their way have the marks that the worker before gave to its groups.
+    let before = loaded.config.as_ref().map(|config| config.global.clone()).unwrap_or_default();
+    Some(ready(loaded, settings, &before))
 }
 
 /// What was loaded, as the command line has it. `before`: what is in force.
@@ -384,6 +386,38 @@ mod tests {
         ] {
             assert_eq!(reload(called, format!("{instance}{line}{end}")), expected, "{called} {line} {end}");
         }
+    }
+
+    #[test]
+    fn a_worker_that_takes_over_leaves_groups_the_marks_that_they_have() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("main");
+        let words = ["keepwatchd".into(), "-f".into(), file.clone().into_os_string()];
+        let settings = Settings::new(Cli::read(words).unwrap());
+        let write = |groups: &[&str]| {
+            let group = |name: &&str| {
+                format!(
+                    "virtual_server_group {name} {{\n10.0.0.0/30 80\n}}\nvirtual_server group {name} {{\nprotocol TCP\n\
+                     lvs_sched rr\nlvs_method NAT\nreal_server 10.2.0.1 80 {{\n}}\n}}\n"
+                )
+                .replace("10.0.0.0", if *name == "A" { "10.0.0.0" } else { "10.0.1.0" })
+            };
+            let text = groups.iter().map(group).collect::<String>();
+            std::fs::write(&file, format!("global_defs {{\nnftables_ipvs\n}}\n{text}")).unwrap();
+        };
+        write(&["A"]);
+        let first = at_start(&settings, None).unwrap();
+        write(&["B", "A"]);
+        let second = at_reload(&settings, &first.config.global).unwrap();
+        let marks = |accepted: &Accepted| accepted.config.global.group_marks.clone();
+        assert_eq!(marks(&second)[0].mark, marks(&first)[0].mark, "a reload leaves A its mark");
+        let next = at_start(&settings, second.texts.as_deref()).unwrap();
+        assert!(next.is_kept);
+        let by_name = |mut marks: Vec<_>| {
+            marks.sort_by_key(|one: &keepwatch_config::model::GroupMark| one.group.clone());
+            marks
+        };
+        assert_eq!(by_name(marks(&next)), by_name(marks(&second)));
     }
 
     #[test]

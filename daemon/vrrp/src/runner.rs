@@ -46,6 +46,7 @@ use std::time::Duration;
 
 use keepwatch_bus::beat::Beat;
 use keepwatch_bus::counters::RouterCounters;
+use keepwatch_bus::fact::LinkFact;
 use keepwatch_bus::mailbox::{Receiver, Sender, WeakSender, mailbox};
 use keepwatch_bus::subject::Name;
 use keepwatch_bus::{Bus, EventId};
@@ -96,6 +97,7 @@ pub(crate) enum Command {
     Apply { definitions: Box<Definitions>, cause: Option<EventId> },
     Tracked { kind: TrackedKind, name: Name, level: Level, cause: Option<EventId> },
     Linkbeat { interface: Name, link: bool },
+    Tell(LinkFact),
     Amend { instance: Name, amendment: Amendment, cause: Option<EventId> },
     Announce { instance: Name, cause: Option<EventId> },
     TurnsEvery(Duration),

@@ -453,8 +453,15 @@ fn a_stranger_s_signature_is_no_peer_s() {
     assert_eq!(verdict(spec, 0, &|_| {}), (vec![AdvertError::AddressList], false));
 }
 
+/// How often a host told of another master.
+fn splits(lan: &Lan, host: usize) -> usize {
+    let told =
+        |did: &&Did| matches!(did, Did::Published { fact: Fact::Vrrp(VrrpFact::SplitBrainBegan { .. }), .. });
+    lan.hosts[host].out.did.iter().filter(told).count()
+}
+
 #[test]
-fn a_master_that_hears_only_refused_adverts_keeps_its_rhythm() {
+fn a_master_that_hears_only_refused_adverts_keeps_its_rhythm_and_both_tell_of_the_other() {
     let key = |id: u8| {
         let key = HmacKey { id: 1, secret: Secret::new(secret(id).into()) };
         Some(Box::new(AuthHmac {
@@ -494,5 +501,8 @@ fn a_master_that_hears_only_refused_adverts_keeps_its_rhythm() {
         run(&mut lan, 8);
         let now = [sent(&lan, 0) - before[0], sent(&lan, 1) - before[1]];
         assert_eq!(now, [8, 8], "{what}");
+        for host in [0, 1] {
+            assert_eq!(splits(&lan, host), 1, "{what}: host {host} tells that there are two");
+        }
     }
 }

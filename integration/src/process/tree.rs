@@ -39,6 +39,8 @@ pub fn below(root: Pid) -> Vec<Pid> {
 pub struct Cost {
     /// Processor time, user and system together.
     pub cpu: Duration,
+    /// How much of that was the kernel's, on their behalf.
+    pub kernel: Duration,
     /// Proportional set size in KiB.
     pub pss_kib: u64,
 }
@@ -59,8 +61,12 @@ pub fn cost(root: Pid) -> Cost {
     let mut total = Cost::default();
     for pid in below(root).into_iter().chain([root]) {
         let Some(fields) = stat(pid) else { continue };
-        let ticks: f64 = [11, 12].iter().filter_map(|&i| fields.get(i)?.parse::<f64>().ok()).sum();
-        total.cpu += Duration::from_secs_f64(ticks / tick);
+        let time = |at: usize| {
+            let ticks = fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or_default();
+            Duration::from_secs_f64(ticks / tick)
+        };
+        total.cpu += time(11) + time(12);
+        total.kernel += time(12);
         let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
         total.pss_kib += rollup
             .lines()

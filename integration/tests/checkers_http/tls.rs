@@ -108,7 +108,7 @@ fn a_tls_server_that_fails_in_any_way_leaves_and_comes_back() -> Result<()> {
         cell(plain_text, "tls", "TLS: the server does not speak it on this port"),
         cell(closes, "tls", "TLS: the server ended the connection within the handshake"),
         cell(resets, "tls", "TLS: connection reset by peer within the handshake"),
-        cell(refuses_client, "tls", "TLS: received fatal alert: CertificateRequired"),
+        cell(refuses_client, "tls", "TLS: received fatal alert: CertificateRequired (it wants a certificate"),
         Cell { timeout: "1", ..cell(answers::silent, "timeout", "no end of the TLS handshake within 1s") },
     ];
     cells::play("tls-matrix", good, &cells, "", ssl_get)
@@ -118,7 +118,7 @@ fn a_tls_server_that_fails_in_any_way_leaves_and_comes_back() -> Result<()> {
 fn names_certificates_and_keys_go_where_they_should_and_the_end_of_a_certificate_is_measured() -> Result<()> {
     let lab = Lab::new("tls-names")?;
     let host = lab.host("director")?;
-    let (_, _, (certificate, key)) = self_signed("web.example")?;
+    let (web, _, (certificate, key)) = self_signed("web.example")?;
     let (client, client_key, (client_der, _)) = self_signed("client.example")?;
     let mut roots = RootCertStore::empty();
     roots.add(client_der)?;
@@ -140,7 +140,7 @@ fn names_certificates_and_keys_go_where_they_should_and_the_end_of_a_certificate
         "SSL {{\n certificate {}\n key {}\n ca {}\n}}\n",
         file("client.pem", &client)?,
         file("client.key", &client_key)?,
-        file("ca.pem", &client)?
+        file("ca.pem", &web)?
     );
     let url = "url {\n path /\n }\n";
     let text = format!(
@@ -156,23 +156,40 @@ fn names_certificates_and_keys_go_where_they_should_and_the_end_of_a_certificate
         ensure!(["", "host.example", "other.example"].contains(&&*came), "{came:?} was sent");
         missing.retain(|name| *name != came);
     }
-    // The certificate of rcgen holds until the year 4096; nobody in `ca` signed it, which is told and condemns nobody.
+    // The certificate of rcgen holds until the year 4096; it is for another name than the one that is sent, which is told
+    // and condemns nobody.
     let until = || daemon.metric("keepwatch_check_certificate_not_after_timestamp_seconds", &["index=\"1\""]);
     let end = wait::value("the end of the certificate is measured", wait::LONG, until)?;
     ensure!(end > 4e9, "{end}");
     daemon.wait_for_log("service [127.0.1.1]:tcp:443 shows the certificate of CN=rcgen self signed cert")?;
     let distrusted = daemon.metric("keepwatch_check_certificate_distrusted", &["index=\"1\""]);
     ensure!(distrusted == Some(1.0), "{distrusted:?}");
+    // Where no name is sent nobody knows by which one clients ask.
+    let nameless = daemon.metric("keepwatch_check_certificate_distrusted", &["index=\"0\""]);
+    ensure!(nameless == Some(0.0), "{nameless:?}");
     wait::until("it is up all the same", wait::LONG, || {
         daemon.metric("keepwatch_real_server_up", &["real_server=\"127.0.1.1:443\""]) == Some(1.0)
     })?;
-    // A file that is not there: nobody is condemned, and the file is named.
-    let broken = fs::read_to_string(daemon.config_path())?.replace("client.key", "nosuch.key");
-    fs::write(daemon.config_path(), broken)?;
+    // A file that is not there: nobody is condemned, the file is named, and nobody says that the server is well.
+    let text = fs::read_to_string(daemon.config_path())?;
+    fs::write(daemon.config_path(), text.replace("client.key", "nosuch.key"))?;
     daemon.process().signal(nix::sys::signal::Signal::SIGHUP)?;
     daemon.wait_for_log("nosuch.key: No such file or directory")?;
-    let up = daemon.metric("keepwatch_real_server_up", &["real_server=\"127.0.1.1:443\""]);
-    ensure!(up == Some(1.0), "{up:?}");
+    let of_server = |metric| daemon.metric(metric, &["real_server=\"127.0.1.1:443\""]);
+    let known = || (of_server("keepwatch_real_server_up"), of_server("keepwatch_real_server_checked"));
+    wait::until("nobody knows how it is", wait::LONG, || known() == (None, Some(0.0)))?;
+    let shown = daemon.answer(&["status"])?;
+    ensure!(shown.contains("checks can't be made") && shown.contains("nosuch.key: No such file"), "{shown}");
+    ensure!(
+        shown.lines().any(|line| line.contains("127.0.1.1:443") && line.contains("unchecked")),
+        "{shown}"
+    );
+    // The file is there again, and a check was made.
+    fs::write(daemon.config_path(), text)?;
+    daemon.process().signal(nix::sys::signal::Signal::SIGHUP)?;
+    wait::until("it is known to be up", wait::LONG, || known() == (Some(1.0), Some(1.0)))?;
+    let shown = daemon.answer(&["status"])?;
+    ensure!(!shown.contains("can't be made"), "{shown}");
     Ok(())
 }
 

@@ -299,3 +299,26 @@ fn an_entry_that_another_group_has_now_stands_for_the_old_one_no_more() {
     story.happens(ServiceFact::RealServerDown { real: real(entry(5), 82) });
     story.tells(&["81 is 2, 0 of 1", "82 is 2, 0 of 1"]);
 }
+
+/// A reload that takes the entry away by which a group was known says nothing of its servers, which are as they were.
+#[test]
+fn a_group_that_is_known_by_another_entry_is_told_of_once_and_as_before() {
+    let group = VirtualServerKey::Group { name: "SG".into(), protocol: Protocol::Tcp, family: None };
+    let mut story = Story::new();
+    story.serves(&group, 1, &[entry(9), entry(1)], &[81, 82]);
+    story.happens(ServiceFact::RealServerDown { real: real(entry(9), 82) });
+    story.happens(ServiceFact::RealServerDown { real: real(entry(1), 82) });
+    story.told.clear();
+    // By one that it had, then by one that is new.
+    for (from, service) in [(9, 1), (1, 5)] {
+        story.happens(ServiceFact::VirtualServerRenamed { service: entry(service), from: entry(from) });
+        story.happens(ServiceFact::VirtualServerUnconfigured { service: entry(from) });
+        let settings = Configured::new(1, VirtualServer::new(group.clone()));
+        story.happens(ServiceFact::VirtualServerConfigured { service: entry(service), settings });
+    }
+    story.tells(&[]);
+    story.happens(ServiceFact::RealServerUp { real: real(entry(5), 82) });
+    story.happens(ServiceFact::RealServerDown { real: real(entry(5), 81) });
+    story.happens(ServiceFact::RealServerDown { real: real(entry(5), 82) });
+    story.tells(&["82 is 1, 2 of 2", "81 is 2, 1 of 2", "82 is 2, 0 of 2"]);
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use keepwatch_model as model;
 use keepwatch_model::Rare;
 
-use super::{Checker, Failure, RealServer, SeenPage, Service, ServiceFact};
+use super::{Checker, Failure, Hindrance, RealServer, SeenPage, Service, ServiceFact};
 use crate::subject::{CheckerKey, RealKey, ServiceKey};
 use crate::world::{Change, World};
 
@@ -55,6 +55,7 @@ impl ServiceFact {
                             up: *starts_up,
                             checked: *checked,
                             resting: s.resting,
+                            hindered: false,
                             weight: None,
                             refused: None,
                             changed: None,
@@ -64,6 +65,7 @@ impl ServiceFact {
                     }
                 }
                 s.reals.settle(&real.real);
+                set_hindered(w, real);
             }
             Self::RealServerUnconfigured { real } => {
                 if let Some(s) = w.services.get_mut(&real.service) {
@@ -71,8 +73,10 @@ impl ServiceFact {
                 }
             }
             Self::CheckSucceeded { checker, .. } => report(w, checker, None, change),
-            // A try that is followed by another says nothing yet.
-            Self::CheckFailed { attempt, attempts, .. } if attempt < attempts => {}
+            // A try that is followed by another says nothing yet, but that it was made.
+            Self::CheckFailed { checker, attempt, attempts, .. } if attempt < attempts => {
+                unhinder(w, checker);
+            }
             Self::CheckFailed { checker, failure, .. } => report(w, checker, Some(failure.clone()), change),
             Self::RealServerUp { real } | Self::RealServerDown { real } => {
                 if let Some(r) = w.real_mut(real) {
@@ -136,7 +140,14 @@ impl ServiceFact {
                     seen.certificate_seen = Some(change);
                 }
             }
-            Self::CheckNotRun { .. } => {}
+            Self::CheckNotRun { checker, error } => {
+                if let Some(checker) = checker_mut(w, checker, change) {
+                    let since = checker.seen.hindrance.as_ref().map_or(change, |before| before.changed);
+                    let hindrance = Hindrance { error: error.as_str().into(), changed: since };
+                    checker.seen.make_mut().hindrance = Some(Box::new(hindrance));
+                }
+                set_hindered(w, &checker.real);
+            }
         }
     }
 }
@@ -244,7 +255,39 @@ fn checker_mut<'a>(w: &'a mut World, key: &CheckerKey, change: Change) -> Option
     checkers.get_mut(at)
 }
 
+/// The check of this one could be made.
+fn unhinder(w: &mut World, key: &CheckerKey) {
+    let Some(real) = w.real_mut(&key.real) else { return };
+    let hindered = real.checkers.iter_mut().find(|known| known.key == *key && known.seen.hindrance.is_some());
+    let Some(checker) = hindered else { return };
+    checker.seen.make_mut().hindrance = None;
+    set_hindered(w, &key.real);
+}
+
+/// Whether any check of a real server can be made, by what is known of its checkers; and with it that at the other entries
+/// of its group, of which nobody tells.
+fn set_hindered(w: &mut World, key: &RealKey) {
+    let Some(real) = w.real(key) else { return };
+    let count = real.hindrances().count();
+    if count == 0 && !real.hindered {
+        return;
+    }
+    let hindered = count > 0 && count >= real.settings.checkers.len() + real.settings.followed().count();
+    let group = w.services.get(&key.service).filter(|s| s.settings.group().is_some());
+    let group = group.map(|s| s.settings.key.lasting());
+    if let Some(real) = w.real_mut(key) {
+        real.hindered = hindered;
+    }
+    let Some(group) = group else { return };
+    for service in w.services.values_mut().filter(|other| other.settings.key.lasting() == group) {
+        if let Some(real) = service.reals.get_mut(&key.real) {
+            real.hindered = hindered;
+        }
+    }
+}
+
 fn report(w: &mut World, key: &CheckerKey, failure: Option<Failure>, change: Change) {
+    unhinder(w, key);
     if let Some(checker) = checker_mut(w, key, change) {
         checker.ok = Some(failure.is_none());
         checker.failure = failure;

@@ -73,8 +73,11 @@ impl ServiceFact {
             Self::VirtualServerRemoved { service } => {
                 (Level::Detail, write!(out, "Removed Virtual Server {service}"))
             }
-            Self::RealServerAdded { real, adopted: false, .. } => {
-                (Level::Info, pool(out, "Adding", real, "to"))
+            // What is inhibited gets no connections, and is not to be taken for one that serves.
+            Self::RealServerAdded { real, adopted: false, weight } => {
+                let inhibited = if *weight == 0 { ", with weight 0" } else { "" };
+                let added = pool(out, "Adding", real, "to");
+                (Level::Info, added.and_then(|()| out.write_str(inhibited)))
             }
             Self::RealServerAdded { real, adopted: true, .. } => {
                 (Level::Info, pool(out, "Adopting", real, "of"))
@@ -253,6 +256,10 @@ mod tests {
             (
                 ServiceFact::RealServerAdded { real, weight: 1, adopted: false },
                 "Adding service {RS} to VS {VS}",
+            ),
+            (
+                ServiceFact::RealServerAdded { real, weight: 0, adopted: false },
+                "Adding service {RS} to VS {VS}, with weight 0",
             ),
             (
                 ServiceFact::QuorumAwaited { service, quorum: 3, hysteresis: 1, weight: 2 },

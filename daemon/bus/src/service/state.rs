@@ -130,6 +130,10 @@ pub struct RealServer {
     /// Whether its checkers rest.
     #[serde(default)]
     pub resting: bool,
+    /// Whether none of its checks can be made, so that nobody knows how it is; with all entries of a group, since one of
+    /// them is checked for all.
+    #[serde(default)]
+    pub hindered: bool,
     /// Weight in the table; none while it is not there.
     pub weight: Option<i32>,
     /// What IPVS did not take of it, while it does not. One whose virtual server is refused is not told of by itself.
@@ -143,7 +147,12 @@ pub struct RealServer {
 impl RealServer {
     /// Whether it may serve, as far as anybody knows.
     pub fn state(&self) -> RealState {
-        RealState::of(self.up, self.checked && !self.resting)
+        RealState::of(self.up, self.checked && !self.resting && !self.hindered)
+    }
+
+    /// Its checks that can't be made, each with why.
+    pub fn hindrances(&self) -> impl Iterator<Item = (&CheckerKey, &Hindrance)> {
+        self.checkers.iter().filter_map(|checker| Some((&checker.key, checker.seen.hindrance.as_deref()?)))
     }
 }
 
@@ -167,6 +176,15 @@ pub struct Checker {
     pub seen: Rare<Sights>,
 }
 
+impl Checker {
+    /// What is wrong, for people: why its check can't be made, else why it fails. None while it works, and is content.
+    pub fn complaint(&self) -> Option<String> {
+        let hindered =
+            self.seen.hindrance.as_ref().map(|hindrance| format!("can't be made: {}", hindrance.error));
+        hindered.or_else(|| self.failure.as_ref().map(ToString::to_string))
+    }
+}
+
 /// What a checker sees besides whether its server is well.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sights {
@@ -179,11 +197,24 @@ pub struct Sights {
     /// When that was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_seen: Option<Change>,
+    /// Why its check can't be made, while that lasts: what it said before says nothing of now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hindrance: Option<Box<Hindrance>>,
+}
+
+/// Why a check can't be made: a reason on this side, such as a key that can't be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hindrance {
+    /// What is in the way.
+    pub error: Box<str>,
+    /// Since when.
+    pub changed: Change,
 }
 
 impl Usual for Sights {
     fn usual() -> &'static Self {
-        static USUAL: Sights = Sights { pages: Vec::new(), certificate: None, certificate_seen: None };
+        static USUAL: Sights =
+            Sights { pages: Vec::new(), certificate: None, certificate_seen: None, hindrance: None };
         &USUAL
     }
 }

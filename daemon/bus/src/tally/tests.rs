@@ -71,8 +71,10 @@ fn a_failover_lasts_from_the_last_advertisement_until_the_addresses_were_announc
     let silent = stage.falls_silent();
     let master = stage.changes(Some(silent), VrrpState::Backup, VrrpState::Master);
     assert!(stage.tallies.failovers.get(&name()).is_none(), "nobody has been told yet");
-    let announced =
-        |occasion| VrrpFact::AddressesAnnounced { instance: name(), addresses: 1, repeat: 5, occasion };
+    let announced = |occasion| {
+        let (instance, addresses, neighbours) = (name(), 1, 0);
+        VrrpFact::AddressesAnnounced { instance, addresses, neighbours, repeat: 5, occasion }
+    };
     let told = stage.happens(Some(master), announced(AnnounceOccasion::BecameMaster));
     stage.happens(Some(master), announced(AnnounceOccasion::Delayed));
     let seen = stage.tallies.failovers.get(&name()).unwrap().read();

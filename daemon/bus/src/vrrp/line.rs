@@ -158,7 +158,7 @@ impl VrrpFact {
                 let on = &address.interface;
                 (Level::Error, write!(out, "({instance}) can't {verb} VIP {address} {to} {on}: {error}"))
             }
-            Self::AddressesAnnounced { instance, addresses, repeat, occasion } => {
+            Self::AddressesAnnounced { instance, addresses, neighbours, repeat, occasion } => {
                 let why = match occasion {
                     AnnounceOccasion::BecameMaster => "on becoming master",
                     AnnounceOccasion::Delayed => "again",
@@ -168,13 +168,14 @@ impl VrrpFact {
                     AnnounceOccasion::LeftFault => "for its unicast peers",
                     AnnounceOccasion::Requested => "on request",
                 };
-                (
-                    Level::Detail,
-                    write!(
-                        out,
-                        "({instance}) Sending gratuitous ARPs {why}: {addresses} addresses, {repeat} each"
-                    ),
-                )
+                let what = match *neighbours {
+                    0 => "gratuitous ARPs",
+                    all if all == *addresses => "unsolicited Neighbour Adverts",
+                    _ => "gratuitous ARPs and unsolicited Neighbour Adverts",
+                };
+                let told =
+                    write!(out, "({instance}) Sending {what} {why}: {addresses} addresses, {repeat} each");
+                (Level::Detail, told)
             }
             Self::DropSet { instance, table, addresses } => (
                 Level::Detail,

@@ -7,11 +7,13 @@ use jiff::Timestamp;
 use keepwatch_model::{Followed, Level, LinkTarget, Priority, TrackedKind, Tracking};
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Instance, Interface, RealState, Service, Tracker, World};
+use super::{Change, Instance, Interface, Tracker, World};
 use crate::event::EventId;
 use crate::routing::RoutingState;
 use crate::subject::{TrackedKey, VrrpState};
 use crate::vrrp::HoldReason;
+
+mod servers;
 
 /// So many names stand in one line; the rest is counted.
 const NAMED: usize = 4;
@@ -87,11 +89,7 @@ impl World {
         self.instances.values().for_each(|instance| self.trouble_of(instance, &mut all));
         self.unrouted(|_| true, &mut all);
         self.no_ipvs(&mut all);
-        let now = Timestamp::now();
-        for service in self.services.values() {
-            trouble_of_service(service, &mut all);
-            trouble_of_certificates(service, now, &mut all);
-        }
+        servers::trouble(self, &mut all);
         self.followed(&mut all);
         self.left_out(&mut all);
         self.configuration(&mut all);
@@ -165,7 +163,17 @@ impl World {
         let primary = settings.interface.as_ref().and_then(|name| self.interfaces.get(name));
         let down = primary.filter(|link| !link.up && !settings.dont_track_primary);
         why.extend(down.map(is_down));
-        why.extend(instance.no_source.filter(|_| down.is_none()).map(|source| source.to_string()));
+        // With the one below those that were made above it are down too.
+        let made = self.made.iter().filter(|(_, owner)| **owner == instance.name && down.is_none());
+        let made = made.filter_map(|(interface, _)| self.interfaces.get(interface));
+        why.extend(made.filter(|link| !link.up).map(is_down));
+        let no_source = instance.no_source.filter(|_| down.is_none());
+        why.extend(no_source.map(|source| {
+            let duplicate = primary.and_then(|link| link.duplicate).map(|address| {
+                format!(": another host on the link has {address} (duplicate address detection)")
+            });
+            format!("{source}{}", duplicate.unwrap_or_default())
+        }));
         why.extend(self.influences(instance).into_iter().filter(|i| i.meaning.fault).map(|influence| {
             let colon = if influence.evidence.is_empty() { "" } else { ": " };
             format!("{}{colon}{}", influence.tracker, influence.evidence)
@@ -320,49 +328,6 @@ impl World {
     }
 }
 
-/// A service that has lost its quorum, or servers behind it.
-fn trouble_of_service(service: &Service, all: &mut Vec<Trouble>) {
-    let down = || service.reals.values().filter(|real| real.state() == RealState::Down);
-    let first = down().filter_map(|real| real.changed).min_by_key(|change| change.event);
-    let names = some(
-        down().map(|real| {
-            let failed = real.checkers.iter().find_map(|checker| checker.failure.as_ref());
-            failed.map_or_else(|| real.address.to_string(), |why| format!("{}: {why}", real.address))
-        }),
-        down().count(),
-    );
-    if service.sorry || !service.quorum {
-        let sorry = if service.sorry { ", the sorry server serves" } else { "" };
-        let what = format!("VS {} has lost its quorum{sorry}", service.key);
-        let error = if names.is_empty() { service.reals_in_words() } else { names };
-        all.push(Trouble::new(Weight::Outage, what, error).by(service.changed.or(first)));
-    } else if !names.is_empty() {
-        let what = format!("VS {}: {}", service.key, service.reals_in_words());
-        all.push(Trouble::new(Weight::Degraded, what, names).by(first));
-    }
-}
-
-/// Certificates that a client would refuse: they have expired, or the `ca` would not have them. The server serves all the
-/// same, since checks do not go by it.
-fn trouble_of_certificates(service: &Service, now: Timestamp, all: &mut Vec<Trouble>) {
-    for real in service.reals.values() {
-        for checker in &real.checkers {
-            let Some(certificate) = &checker.seen.certificate else { continue };
-            let error = match &certificate.distrust {
-                _ if certificate.not_after < now => format!("it held until {}", certificate.not_after),
-                Some(why) => format!("the `ca` would not have it: {why}"),
-                None => continue,
-            };
-            let what = format!("VS {}: the certificate of {} is no good", service.key, real.address);
-            let trouble = Trouble::new(Weight::Degraded, what, error).by(checker.seen.certificate_seen);
-            // Several checkers of a server see the same one.
-            if !all.iter().any(|other| (&other.what, &other.error) == (&trouble.what, &trouble.error)) {
-                all.push(trouble);
-            }
-        }
-    }
-}
-
 /// The first of some things, and how many more there are.
 fn some(things: impl Iterator<Item = String>, count: usize) -> String {
     let named: Vec<String> = things.take(NAMED).collect();
@@ -420,7 +385,27 @@ mod tests {
         assert_eq!(of(vec![source(None, wanted)]), "the source address 10.0.0.7 is not on this host");
         let bare = "the interface has no address to send adverts from";
         assert_eq!(of(vec![up.clone(), source(None, None)]), bare);
+        let duplicate: Fact = LinkFact::LinkAddressDuplicate {
+            interface: "eth0".into(),
+            address: std::net::Ipv6Addr::LOCALHOST,
+        }
+        .into();
+        assert_eq!(
+            of(vec![up.clone(), duplicate, source(None, None)]),
+            format!("{bare}: another host on the link has ::1 (duplicate address detection)")
+        );
         assert_eq!(of(vec![source(None, None), source(wanted, None)]), "see its story", "it is back");
+        let made = |instance: &str| -> Fact {
+            let (instance, interface, below) = (instance.into(), "vrrp.51".into(), "eth0".into());
+            LinkFact::LinkMade { instance, interface, below, adopted: false }.into()
+        };
+        let own = "interface vrrp.51 is down (switched off)";
+        assert_eq!(of(vec![up.clone(), made("VI_1"), down("vrrp.51")]), own);
+        assert_eq!(of(vec![up.clone(), made("VI_2"), down("vrrp.51")]), "see its story");
+        assert_eq!(
+            of(vec![down("eth0"), made("VI_1"), down("vrrp.51")]),
+            "interface eth0 is down (switched off)"
+        );
         // Without the interface, nobody asks for its address.
         assert_eq!(of(vec![source(None, None), down("eth0")]), "interface eth0 is down (switched off)");
 

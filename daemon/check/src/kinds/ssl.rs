@@ -37,8 +37,8 @@ pub(super) fn client(ssl: Option<&Ssl>) -> Result<Client, String> {
         (Some(certificate), Some(key)) => {
             Some(Identity { chain: certificates("certificate", certificate)?, key: private_key(ssl, key)? })
         }
-        (Some(_), None) => return Err("SSL: `certificate` without `key` cannot be shown".to_owned()),
-        (None, _) => None,
+        // One half is nothing to show: as with keepalived the checks go on without, and the configuration was warned of it.
+        (Some(_), None) | (None, _) => None,
     };
     let roots = match &ssl.ca {
         Some(ca) => {
@@ -51,7 +51,12 @@ pub(super) fn client(ssl: Option<&Ssl>) -> Result<Client, String> {
         }
         None => None,
     };
-    Client::new(identity, roots).map_err(|error| format!("SSL: {error}"))
+    Client::new(identity, roots).map_err(|error| match (&error, &ssl.certificate, &ssl.key) {
+        (rustls::Error::InconsistentKeys(_), Some(certificate), Some(key)) => {
+            format!("SSL: key {key} is not that of certificate {certificate}")
+        }
+        _ => format!("SSL: {error}"),
+    })
 }
 
 fn certificates(keyword: &str, file: &Name) -> Result<Vec<CertificateDer<'static>>, String> {
@@ -108,6 +113,26 @@ pub(super) fn is_tls(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
+/// What an alert of the server means for whoever has to mend it.
+fn hint(error: &rustls::Error) -> &'static str {
+    use rustls::AlertDescription::{
+        CertificateRequired, HandshakeFailure, ProtocolVersion, UnrecognisedName,
+    };
+    match error {
+        rustls::Error::AlertReceived(ProtocolVersion) => " (it has neither TLS 1.2 nor TLS 1.3)",
+        rustls::Error::AlertReceived(HandshakeFailure) => {
+            " (it has none of the ciphers with ECDHE and AEAD, or wants a certificate: `certificate` and `key` of `SSL`)"
+        }
+        rustls::Error::AlertReceived(CertificateRequired) => {
+            " (it wants a certificate: `certificate` and `key` of `SSL`)"
+        }
+        rustls::Error::AlertReceived(UnrecognisedName) => {
+            " (it wants another name: `enable_sni`, `sni_name`)"
+        }
+        _ => "",
+    }
+}
+
 /// What a failure of TLS comes to.
 pub(super) fn failure(error: &io::Error) -> Outcome {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
@@ -115,7 +140,7 @@ pub(super) fn failure(error: &io::Error) -> Outcome {
         (Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)), _) => {
             "TLS: the server does not speak it on this port".to_owned()
         }
-        (Some(inner), _) => format!("TLS: {inner}"),
+        (Some(inner), _) => format!("TLS: {inner}{}", hint(inner)),
         (None, io::ErrorKind::UnexpectedEof) => {
             "TLS: the server ended the connection within the handshake".to_owned()
         }

@@ -77,7 +77,7 @@ impl Entry {
     ) {
         let checker = self.definition.key.clone();
         match (outcome, verdict) {
-            (Outcome::Succeeded { .. }, _) if news => {
+            (Outcome::Succeeded { .. }, _) if news || self.not_run.is_some() => {
                 self.last = Some(bus.publish(None, ServiceFact::CheckSucceeded { checker, took }));
             }
             (Outcome::Failed(failure), Verdict::Doubtful { attempt } | Verdict::Down { attempt }) => {
@@ -95,9 +95,16 @@ impl Entry {
                 self.failing = None;
                 self.fail(bus, self.last, failure, (1, 1), took);
             }
+            // It was down, and whether it still is nobody knew.
+            (Outcome::Failed(failure), _) if self.not_run.is_some() => {
+                self.failing = None;
+                self.fail(bus, self.last, failure, (1, 1), took);
+            }
             (Outcome::NotRun(error), _) if self.not_run.as_deref() != Some(error) => {
                 self.not_run = Some(error.as_str().into());
-                bus.publish(None, ServiceFact::CheckNotRun { checker, error: error.clone() });
+                let place = self.elsewhere().map_or_else(String::new, |place| format!(" (at {place})"));
+                let error = format!("{error}{place}");
+                bus.publish(None, ServiceFact::CheckNotRun { checker, error });
             }
             _ => (),
         }
@@ -132,17 +139,20 @@ impl Entry {
 
     /// The failure with where it was looked, if that is not the real server itself.
     fn placed(&self, failure: &Failure) -> Failure {
+        match self.elsewhere() {
+            Some(place) => Failure::new(failure.reason, format!("{} (at {place})", failure.error)),
+            None => failure.clone(),
+        }
+    }
+
+    /// Where it is looked, if that is not the real server itself.
+    fn elsewhere(&self) -> Option<String> {
         let (real, kind) = (self.definition.key.real.real, &self.definition.checker.kind);
-        let Some(place) = kind.connection().map(|connection| connection.connect_to) else {
-            return failure.clone();
-        };
-        let place = match kind {
-            CheckerKind::Ping(_) if place.ip() != real.ip() => place.ip().to_string(),
-            CheckerKind::Ping(_) => return failure.clone(),
-            _ if place != real => place.to_string(),
-            _ => return failure.clone(),
-        };
-        Failure::new(failure.reason, format!("{} (at {place})", failure.error))
+        let place = kind.connection()?.connect_to;
+        match kind {
+            CheckerKind::Ping(_) => (place.ip() != real.ip()).then(|| place.ip().to_string()),
+            _ => (place != real).then(|| place.to_string()),
+        }
     }
 
     /// Tells of a failure: try `attempt` of `attempts`.

@@ -243,7 +243,28 @@ fn a_check_that_could_not_be_made_condemns_nobody_and_is_said_once() {
     assert_eq!(story.round(&failed()), [(real(2), false)]);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let facts = runtime.block_on(story.facts());
-    assert_eq!(facts.iter().filter(|(_, fact)| fact.kind() == "check_not_run").count(), 1);
+    let said = facts.into_iter().filter_map(|(_, fact)| match fact {
+        Fact::Service(ServiceFact::CheckNotRun { error, .. }) => Some(error),
+        _ => None,
+    });
+    assert_eq!(said.collect::<Vec<_>>(), ["no such address (at 192.0.2.1:80)"], "with where it looked");
+}
+
+/// While a check can't be made nobody knows how the server is: that it could be made again is told, whatever it says.
+#[test]
+fn the_first_check_that_could_be_made_again_is_told_whatever_it_says() {
+    for (outcome, kind) in [(Outcome::GOOD, "check_succeeded"), (failed(), "check_failed")] {
+        let mut story = Story::new(vec![definition(2, 0, tcp_checker(0, false))]);
+        story.round(&outcome);
+        story.round(&Outcome::NotRun("no such address".to_owned()));
+        for _ in 0..2 {
+            assert_eq!(story.round(&outcome), [], "it is as it was");
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let told = runtime.block_on(story.facts()).into_iter().map(|(_, fact)| fact.kind().to_string());
+        let told: Vec<_> = told.filter(|kind| kind.starts_with("check_")).collect();
+        assert_eq!(told, [kind, "check_not_run", kind]);
+    }
 }
 
 #[test]
@@ -267,6 +288,19 @@ fn a_server_that_is_down_stays_down_over_a_reload_that_changes_its_timing() {
     let sooner = Checker { delay_loop: Duration::from_secs(5), retry: 3, ..tcp_checker(0, false) };
     assert_eq!(story.apply(vec![definition(2, 0, sooner)]), []);
     assert!(story.roster.deadline().unwrap() <= story.now + Duration::from_secs(5));
+    assert_eq!(story.round(&failed()), []);
+    assert_eq!(story.round(&Outcome::GOOD), [(real(2), true)]);
+}
+
+#[test]
+fn a_down_server_whose_checker_asks_for_something_else_stays_down_until_that_is_good() {
+    let mut story = Story::new(vec![definition(2, 0, tcp_checker(0, false))]);
+    assert_eq!(story.round(&failed()), [(real(2), false)]);
+    let template = tcp_checker(1, false);
+    let CheckerKind::Tcp(connection) = template.kind.clone() else { panic!("not a TCP_CHECK") };
+    let elsewhere = Connection { connect_to: ([192, 0, 2, 1], 8080).into(), ..connection };
+    let other = Checker { kind: CheckerKind::Tcp(elsewhere), ..template };
+    assert_eq!(story.apply(vec![definition(2, 0, other)]), [], "nobody has looked yet");
     assert_eq!(story.round(&failed()), []);
     assert_eq!(story.round(&Outcome::GOOD), [(real(2), true)]);
 }
@@ -297,11 +331,11 @@ fn weights_of_a_servers_checkers_are_added_up_and_reported_when_they_change() {
     };
     // Both say the weight itself; what counts is what that is above the configured one, 1.
     let weighs = |weight| Outcome::Succeeded { weight: WeightSaid::Exactly(weight) };
-    assert_eq!(say(&due[0], weighs(6)), Some(Health { up: true, weight: 5 }));
-    assert_eq!(say(&due[1], weighs(-1)), Some(Health { up: true, weight: 3 }));
+    assert_eq!(say(&due[0], weighs(6)), Some(Health { up: true, weight: 5, fixed: 1 }));
+    assert_eq!(say(&due[1], weighs(-1)), Some(Health { up: true, weight: 3, fixed: 2 }));
     assert_eq!(say(&due[0], weighs(6)), None);
-    assert_eq!(say(&due[0], Outcome::GOOD), Some(Health { up: true, weight: -2 }));
-    assert_eq!(say(&due[1], failed()), Some(Health { up: false, weight: 0 }));
+    assert_eq!(say(&due[0], Outcome::GOOD), Some(Health { up: true, weight: -2, fixed: 1 }));
+    assert_eq!(say(&due[1], failed()), Some(Health { up: false, weight: 0, fixed: 0 }));
 }
 
 proptest! {
@@ -419,7 +453,7 @@ fn a_weight_that_is_set_counts_for_checkers_that_say_the_weight_themselves() {
         story.conclude(&due, Outcome::Succeeded { weight });
     }
     let mut set = |n, weight| story.roster.weigh(real(n), weight, None).map(|change| change.health);
-    assert_eq!(set(2, 10), Some(Health { up: true, weight: -4 }), "it is 6 still");
+    assert_eq!(set(2, 10), Some(Health { up: true, weight: -4, fixed: 1 }), "it is 6 still");
     assert_eq!(set(2, 10), None);
     assert_eq!(set(3, 10), None, "its checker says nothing of the weight");
     assert_eq!(set(4, 10), None, "there is none");

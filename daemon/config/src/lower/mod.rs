@@ -38,6 +38,7 @@ use crate::model::{
     VirtualServerGroup,
 };
 use crate::preprocess::Context;
+use crate::schema::checkers::read::nothing;
 use crate::schema::global::{GlobalDraft, OF_ROOT};
 use crate::schema::groups::GroupDraft;
 use crate::schema::instance::InstanceDraft;
@@ -106,7 +107,9 @@ impl Draft {
             "vrrp_sync_group" => self.sync_group(node, context),
             "SSL" => {
                 // A second one takes the place of the first as a whole.
-                SSL.read(self.ssl.insert(Ssl::default()), node, context);
+                let ssl = self.ssl.insert(Ssl::default());
+                SSL.read(ssl, node, context);
+                half_an_identity(ssl, node, context);
             }
             "virtual_server_group" => self.server_group(node, context),
             "global_defs" => {
@@ -193,4 +196,16 @@ impl Draft {
         script_files::check(&mut config, context);
         (config, places)
     }
+}
+
+/// A certificate without its key, or the other way round, is shown to nobody.
+fn half_an_identity(ssl: &Ssl, node: &Node, context: &mut Context) {
+    let (half, missing) = match (&ssl.certificate, &ssl.key) {
+        (Some(_), None) => ("certificate", "key"),
+        (None, Some(_)) => ("key", "certificate"),
+        (Some(_), Some(_)) | (None, None) => return,
+    };
+    let mut written = node.children.iter().filter(|child| child.keyword.name == half);
+    let span = written.next_back().map_or(node.name.span, |child| child.name.span);
+    nothing(span, &format!("without `{missing}`, `{half}` is shown to no server"), context);
 }

@@ -109,9 +109,11 @@ fn real_servers(families: &mut Families, services: &[Shown<'_>]) {
             "Whether the checkers of the real server hold; only where it has any",
             |r| (r.state() != RealState::Unchecked).then(|| flag(r.up)),
         ),
-        ("keepwatch_real_server_checked", "Whether any checker watches the real server", |r| {
-            Some(flag(r.checked))
-        }),
+        (
+            "keepwatch_real_server_checked",
+            "Whether any checker watches the real server, and its checks can be made",
+            |r| Some(flag(r.checked && !r.hindered)),
+        ),
         ("keepwatch_real_server_present", "Whether the real server is in the table", |r| {
             Some(flag(r.weight.is_some()))
         }),

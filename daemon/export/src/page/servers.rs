@@ -1,6 +1,7 @@
 //! The table of virtual servers with their real servers: those in trouble first, then in the order of the
 //! configuration.
 
+use std::borrow::Cow;
 use std::fmt::{Result, Write};
 
 use keepwatch_bus::subject::RealKey;
@@ -132,7 +133,7 @@ pub(crate) fn service_row(out: &mut String, scene: Scene<'_>, service: &Service)
 
 /// The row of a real server.
 pub(crate) fn real_row(out: &mut String, scene: Scene<'_>, service: &Service, real: &RealServer) -> Result {
-    let Scene { history, board, now, view, .. } = scene;
+    let Scene { world, history, board, now, view, .. } = scene;
     let key = RealKey { service: service.key, real: real.address };
     let subject = Subject::Real(key);
     let state = real.state();
@@ -155,15 +156,17 @@ pub(crate) fn real_row(out: &mut String, scene: Scene<'_>, service: &Service, re
         None => out.push_str("<small>not in the table</small>"),
     }
     out.push_str("<td>");
-    for (place, checker) in real.checkers.iter().enumerate() {
+    // Of a virtual server group one entry is checked for all.
+    let checked = world.first_of(service).reals.get(&real.address).unwrap_or(real);
+    for (place, checker) in checked.checkers.iter().enumerate() {
         let separator = if place > 0 { "; " } else { "" };
-        let result = match (&checker.failure, checker.ok) {
-            (Some(failure), _) => &failure.error,
-            (None, Some(true)) => "ok",
-            (None, Some(false)) => "failed",
-            (None, None) => "no result yet",
+        let result = match (checker.complaint(), checker.ok) {
+            (Some(complaint), _) => Cow::from(complaint),
+            (None, Some(true)) => Cow::from("ok"),
+            (None, Some(false)) => Cow::from("failed"),
+            (None, None) => Cow::from("no result yet"),
         };
-        write!(out, "{separator}{} {}", Escaped(&checker.key.kind), Escaped(result))?;
+        write!(out, "{separator}{} {}", Escaped(&checker.key.kind), Escaped(&result))?;
     }
     write_refusal(out, real.refused.as_deref())?;
     out.push_str("</tr>\n");

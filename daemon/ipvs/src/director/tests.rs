@@ -223,7 +223,7 @@ fn an_alpha_server_that_fails_at_first_is_told_of_though_it_never_was_up() {
 
 #[test]
 fn a_server_begins_with_the_weight_that_its_file_gives_it() {
-    let followed = |up, weight| Server { starts: Health { up, weight }, ..server(3) };
+    let followed = |up, weight| Server { starts: Health { up, weight, fixed: 0 }, ..server(3) };
     let story =
         Story::new(definition([(2, followed(true, 4)), (3, followed(true, -9)), (4, followed(false, 0))]));
     assert_eq!(story.pool(), [(2, 7), (3, 0)]);
@@ -373,9 +373,9 @@ fn a_server_of_the_other_family_is_only_reached_by_a_tunnel() {
 #[test]
 fn a_checker_that_says_a_weight_changes_the_share_and_the_quorum() {
     let mut story = Story::new(Definition { quorum: 5, ..definition([(2, server(3)), (3, server(2))]) });
-    story.says(2, Health { up: true, weight: 7 });
+    story.says(2, Health { up: true, weight: 7, fixed: 0 });
     assert_eq!(story.pool(), [(2, 10), (3, 2)]);
-    story.says(2, Health { up: true, weight: -9 });
+    story.says(2, Health { up: true, weight: -9, fixed: 0 });
     assert_eq!(story.pool(), [(2, 0), (3, 2)], "never below 0");
     story.says(2, Health::UP);
     assert_eq!(
@@ -388,6 +388,18 @@ fn a_checker_that_says_a_weight_changes_the_share_and_the_quorum() {
             "real_server_weight_changed",
         ]
     );
+}
+
+/// A script that says what the weight is says it whatever a reload configures; a file goes by what is configured.
+#[test]
+fn a_weight_that_a_checker_has_said_itself_stays_over_a_reload_that_configures_another() {
+    let servers = |weight| Definition { quorum: 1, ..definition([(2, server(weight)), (3, server(weight))]) };
+    let mut story = Story::new(servers(5));
+    story.says(2, Health { up: true, weight: 5, fixed: 1 });
+    story.says(3, Health { up: true, weight: 5, fixed: 0 });
+    assert_eq!(story.pool(), [(2, 10), (3, 10)]);
+    story.apply(servers(7));
+    assert_eq!(story.pool(), [(2, 10), (3, 12)]);
 }
 
 #[test]

@@ -112,7 +112,11 @@ impl VirtualServer {
         self.cause = cause;
         for (address, server) in &self.definition.servers {
             let real = self.reals.get_or_insert_with(*address, || Real::new(server));
-            if old.servers.get(address) != Some(server) {
+            let before = old.servers.get(address);
+            if let Some(before) = before {
+                real.health = real.health.with_weight(before.weight, server.weight);
+            }
+            if before != Some(server) {
                 real.cause = cause;
             }
         }

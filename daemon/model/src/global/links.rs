@@ -51,6 +51,17 @@ pub enum LinkbeatMethod {
     Ioctl,
 }
 
+impl std::fmt::Display for LinkbeatMethod {
+    /// As it is written in a configuration.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Mii => "MII",
+            Self::Ethtool => "ETHTOOL",
+            Self::Ioctl => "IOCTL",
+        })
+    }
+}
+
 /// What names of VMACs begin with; the VRID follows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VmacPrefixes {

@@ -35,11 +35,20 @@ struct Lasting {
     alert: Value,
     /// What it began with.
     event: Event,
+    /// The virtual server group that it is about.
+    group: Option<Name>,
 }
 
 impl Alerts {
     /// Takes an event in; the alerts that begin or end with it. Those that `matters` says nothing of begin none.
-    pub fn note(&mut self, event: &Event, matters: impl Fn(&Event) -> bool, sender: &Sender) -> Vec<Value> {
+    /// `group` is the virtual server group that the event is about.
+    pub fn note(
+        &mut self,
+        event: &Event,
+        matters: impl Fn(&Event) -> bool,
+        group: Option<&Name>,
+        sender: &Sender,
+    ) -> Vec<Value> {
         if let Fact::Daemon(DaemonFact::DaemonStopping { .. }) = event.fact {
             // What this one watches nobody knows any more: others will say what is wrong.
             return self.end_where(event.at, |_, _| true);
@@ -48,9 +57,12 @@ impl Alerts {
         for turn in turns(&event.fact) {
             match turn {
                 Turn::Begins(key) if !self.0.contains_key(&key) && matters(event) => {
-                    let alert = begun(&key, event, sender);
+                    let mut alert = begun(&key, event, sender);
+                    if let Some(group) = group {
+                        alert["labels"]["virtual_server_group"] = (**group).into();
+                    }
                     told.push(alert.clone());
-                    self.0.insert(key, Lasting { alert, event: event.clone() });
+                    self.0.insert(key, Lasting { alert, event: event.clone(), group: group.cloned() });
                 }
                 Turn::Begins(_) => {}
                 Turn::Ends(key) => {
@@ -70,8 +82,12 @@ impl Alerts {
     }
 
     /// Ends those that began with what `matters` says nothing of.
-    pub fn end_others(&mut self, matters: impl Fn(&Event) -> bool, at: Timestamp) -> Vec<Value> {
-        self.end_where(at, |_, lasting| !matters(&lasting.event))
+    pub fn end_others(
+        &mut self,
+        matters: impl Fn(&Event, Option<&Name>) -> bool,
+        at: Timestamp,
+    ) -> Vec<Value> {
+        self.end_where(at, |_, lasting| !matters(&lasting.event, lasting.group.as_ref()))
     }
 
     fn end_where(&mut self, at: Timestamp, over: impl Fn(&Key, &Lasting) -> bool) -> Vec<Value> {
@@ -233,8 +249,9 @@ mod tests {
         let mut alerts = Alerts::default();
         let sender = Sender { host: "director".into(), router_id: "r1".into() };
         let real = sample::real_key(([10, 0, 0, 1], 80), ([10, 0, 1, 1], 80));
-        let note =
-            |alerts: &mut Alerts, id, fact| alerts.note(&sample::event(id, None, fact), |_| true, &sender);
+        let note = |alerts: &mut Alerts, id, fact| {
+            alerts.note(&sample::event(id, None, fact), |_| true, None, &sender)
+        };
         let begun = note(&mut alerts, 1, ServiceFact::RealServerDown { real });
         let [alert] = &begun[..] else { panic!("{begun:?}") };
         assert_eq!(alert["labels"]["alertname"], "KeepwatchRealServerDown");
@@ -262,10 +279,10 @@ mod tests {
                 },
             )
         };
-        assert!(alerts.note(&down(1), |_| false, &sender).is_empty());
-        assert_eq!(alerts.note(&down(2), |_| true, &sender).len(), 1);
+        assert!(alerts.note(&down(1), |_| false, None, &sender).is_empty());
+        assert_eq!(alerts.note(&down(2), |_| true, None, &sender).len(), 1);
         let stopping = sample::event(3, None, DaemonFact::DaemonStopping { reason: "SIGTERM".into() });
-        assert_eq!(alerts.note(&stopping, |_| true, &sender).len(), 1);
+        assert_eq!(alerts.note(&stopping, |_| true, None, &sender).len(), 1);
         assert!(lasting(&alerts).is_empty());
     }
 
@@ -299,10 +316,10 @@ mod tests {
             (VrrpFact::InstanceUnconfigured { instance: instance() }, true),
         ] {
             let mut alerts = Alerts::default();
-            let begun = alerts.note(&sample::event(1, None, missing()), |_| true, &sender);
+            let begun = alerts.note(&sample::event(1, None, missing()), |_| true, None, &sender);
             assert_eq!(begun[0]["labels"]["instance"], "VI_1");
             let said = format!("{end:?}");
-            alerts.note(&sample::event(2, None, end), |_| true, &sender);
+            alerts.note(&sample::event(2, None, end), |_| true, None, &sender);
             let lasts = alerts.keys().any(|key| key.0 == ADDRESS_MISSING);
             assert_eq!(lasts, !ends, "{said}");
         }

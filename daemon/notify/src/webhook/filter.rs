@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use keepwatch_bus::line::{Level, Subsystem};
 use keepwatch_bus::{Event, Fact, mention};
-use keepwatch_model::Webhook;
+use keepwatch_model::{Name, Webhook};
 use serde_json::Value;
 
 /// The fields of facts that say whom they are about.
@@ -57,8 +57,9 @@ impl Filter {
         Ok(Self { kinds, subsystems, subjects, own })
     }
 
-    /// Whether an event is wanted. What only describes the configuration is not.
-    pub fn wants(&self, event: &Event) -> bool {
+    /// Whether an event is wanted. What only describes the configuration is not. `group` is the virtual server group that
+    /// it is about.
+    pub fn wants(&self, event: &Event, group: Option<&Name>) -> bool {
         let any = self.kinds.is_empty() && self.subsystems.is_empty();
         let chosen = || {
             self.subsystems.contains(&event.fact.subsystem())
@@ -66,12 +67,18 @@ impl Filter {
         };
         // The line last: it has to be written for that.
         (any || chosen())
-            && self.is_about(event)
+            && self.is_about(event, group)
             && event.line().is_some_and(|line| !any || line.level >= Level::Info)
     }
 
+    /// Whether an event names its virtual server by an address or mark that is among the subjects.
+    pub fn asks_for_its_service(&self, event: &Event) -> bool {
+        !self.subjects.is_empty()
+            && event.fact.data().get("service").is_some_and(|service| self.names(service))
+    }
+
     /// Whether it is about somebody who matters.
-    pub fn is_about(&self, event: &Event) -> bool {
+    pub fn is_about(&self, event: &Event, group: Option<&Name>) -> bool {
         if self.subjects.is_empty() && event.fact.subsystem() != Subsystem::Notify {
             return true;
         }
@@ -80,6 +87,7 @@ impl Filter {
             return false;
         }
         self.subjects.is_empty()
+            || group.is_some_and(|group| self.subjects.iter().any(|subject| **subject == **group))
             || ABOUT.iter().filter_map(|name| data.get(*name)).any(|value| self.names(value))
     }
 
@@ -140,50 +148,53 @@ mod tests {
 
     #[test]
     fn kinds_and_subsystems_choose() {
-        assert!(filter(&[], &[]).wants(&state()));
-        assert!(filter(&["vrrp"], &[]).wants(&state()));
-        assert!(filter(&["state_changed"], &[]).wants(&state()));
-        assert!(!filter(&["real_server_down", "check"], &[]).wants(&state()));
+        assert!(filter(&[], &[]).wants(&state(), None));
+        assert!(filter(&["vrrp"], &[]).wants(&state(), None));
+        assert!(filter(&["state_changed"], &[]).wants(&state(), None));
+        assert!(!filter(&["real_server_down", "check"], &[]).wants(&state(), None));
         let unknown = Webhook { kinds: vec!["state_change".into()], ..Webhook::new("x".into()) };
         assert!(Filter::new(&unknown).unwrap_err().contains("state_change"));
     }
 
     #[test]
     fn subjects_choose() {
-        assert!(filter(&[], &["VI_1"]).wants(&state()));
-        assert!(!filter(&[], &["VI_2", "VI"]).wants(&state()));
+        assert!(filter(&[], &["VI_1"]).wants(&state(), None));
+        assert!(!filter(&[], &["VI_2", "VI"]).wants(&state(), None));
         for subject in ["10.0.0.1", "10.0.1.1", "10.0.1.1:8080"] {
-            assert!(filter(&[], &[subject]).is_about(&down()), "{subject}");
+            assert!(filter(&[], &[subject]).is_about(&down(), None), "{subject}");
         }
-        assert!(!filter(&[], &["10.0.1.10"]).is_about(&down()));
+        assert!(!filter(&[], &["10.0.1.10"]).is_about(&down(), None));
     }
 
     /// As `docs/keepwatchd.md` has it.
     #[test]
     fn a_virtual_server_is_named_by_address_and_port() {
         let docs = filter(&["vrrp", "real_server_removed", "quorum_lost"], &["VI_1", "10.0.0.1:80"]);
-        assert!(docs.wants(&state()));
+        assert!(docs.wants(&state(), None));
         let lost = |address: IpAddr, port| {
             let service = ServiceKey::Address { address, port, protocol: Protocol::Tcp };
             sample::event(4, None, ServiceFact::QuorumLost { service, quorum: 1, hysteresis: 0, weight: 0 })
         };
-        assert!(docs.wants(&lost([10, 0, 0, 1].into(), 80)));
-        assert!(!docs.wants(&lost([10, 0, 0, 1].into(), 8080)));
-        assert!(!docs.wants(&lost([10, 0, 0, 10].into(), 80)));
+        assert!(docs.wants(&lost([10, 0, 0, 1].into(), 80), None));
+        assert!(!docs.wants(&lost([10, 0, 0, 1].into(), 8080), None));
+        assert!(!docs.wants(&lost([10, 0, 0, 10].into(), 80), None));
         let six = lost("2001:db8::1".parse().unwrap(), 80);
         for subject in
             ["2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:80", "[2001:DB8:0::1]:80", "[2001:db8::1]:tcp:80"]
         {
-            assert!(filter(&[], &[subject]).is_about(&six), "{subject}");
+            assert!(filter(&[], &[subject]).is_about(&six, None), "{subject}");
         }
         for subject in ["2001", "2001:db8::", "[2001:db8::1]:81", "80"] {
-            assert!(!filter(&[], &[subject]).is_about(&six), "{subject}");
+            assert!(!filter(&[], &[subject]).is_about(&six, None), "{subject}");
         }
         let service = ServiceKey::Fwmark { fwmark: 7, family: Family::Inet };
         let marked = ServiceFact::QuorumLost { service, quorum: 1, hysteresis: 0, weight: 0 };
         let marked = sample::event(5, None, marked);
-        assert!(filter(&[], &["FWM 7"]).is_about(&marked) && filter(&[], &["fwmark 7"]).is_about(&marked));
-        assert!(!filter(&[], &["fwmark 70"]).is_about(&marked));
+        assert!(
+            filter(&[], &["FWM 7"]).is_about(&marked, None)
+                && filter(&[], &["fwmark 7"]).is_about(&marked, None)
+        );
+        assert!(!filter(&[], &["fwmark 70"]).is_about(&marked, None));
     }
 
     #[test]
@@ -193,7 +204,7 @@ mod tests {
                 ConsumerFact::DeliveryInterrupted { consumer: name.into(), error: "x".into(), waiting: 1 };
             sample::event(3, None, fact)
         };
-        assert!(!filter(&[], &[]).wants(&trouble("webhook pager")));
-        assert!(filter(&[], &[]).wants(&trouble("webhook other")));
+        assert!(!filter(&[], &[]).wants(&trouble("webhook pager"), None));
+        assert!(filter(&[], &[]).wants(&trouble("webhook other"), None));
     }
 }

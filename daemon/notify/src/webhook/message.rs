@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use keepwatch_bus::{Event, EventId, History};
+use keepwatch_model::Name;
 use serde_json::{Map, Value, json};
 
 use super::settings::Sender;
@@ -15,16 +16,17 @@ const LONGEST: usize = 32;
 pub struct Draft {
     event: Arc<Event>,
     chain: Vec<Arc<Event>>,
+    group: Option<Name>,
 }
 
 impl Draft {
-    /// Of an event; `history` says what led to it.
-    pub fn new(event: &Arc<Event>, history: &History) -> Self {
+    /// Of an event; `history` says what led to it, `group` which virtual server group it is about.
+    pub fn new(event: &Arc<Event>, group: Option<&Name>, history: &History) -> Self {
         let mut chain = history.chain(event.id);
         if chain.len() > LONGEST {
             chain.drain(LONGEST / 2..chain.len() - LONGEST / 2);
         }
-        Self { event: event.clone(), chain }
+        Self { event: event.clone(), chain, group: group.cloned() }
     }
 
     /// The event's number.
@@ -33,7 +35,16 @@ impl Draft {
     }
 
     /// `{"host", "router_id", "event": {…}, "chain": [{…}, …]}`: the chain has the root first and the event itself last.
+    /// With `"virtual_server_group"` where what it says of one entry holds for all of a group.
     pub fn written(&self, sender: &Sender) -> Value {
+        let mut message = self.message(sender);
+        if let Some(group) = &self.group {
+            message["virtual_server_group"] = (**group).into();
+        }
+        message
+    }
+
+    fn message(&self, sender: &Sender) -> Value {
         let chain: Vec<Value> = self.chain.iter().map(|event| described(event)).collect();
         json!({
             "host": sender.host,
@@ -78,7 +89,7 @@ mod tests {
         }
         let event = history.get(EventId(100)).cloned().unwrap();
         let sender = Sender { host: "director".into(), router_id: "r1".into() };
-        let message = Draft::new(&event, &history).written(&sender);
+        let message = Draft::new(&event, None, &history).written(&sender);
         assert_eq!(message["event"]["id"], 100);
         assert_eq!(message["event"]["cause"], 99);
         assert_eq!(message["event"]["text"], "Stopping (SIGTERM)");

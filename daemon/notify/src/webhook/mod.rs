@@ -7,9 +7,11 @@
 //! | [`filter`] | which events a receiver wants; pure |
 //! | [`message`] | an event with what led to it, in JSON; pure |
 //! | [`alerts`] | what begins and ends, as Alertmanager takes it; pure |
+//! | `entries` | which entry of a virtual server group speaks for all of them; pure |
 //! | `gone` | which alerts have outlived their trouble; pure |
 
 pub mod alerts;
+mod entries;
 pub mod filter;
 mod gone;
 pub mod message;
@@ -33,6 +35,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use alerts::Alerts;
+use entries::{Entries, Place};
 use filter::Filter;
 use message::Draft;
 pub use settings::WebhookSettings;
@@ -56,6 +59,7 @@ pub async fn run(
     bus: WeakBus,
 ) {
     let mut hooks: Vec<Hook> = Vec::new();
+    let mut entries = Entries::default();
     let mut again = Instant::now() + AGAIN;
     loop {
         let changed = tokio::select! {
@@ -70,7 +74,9 @@ pub async fn run(
             }
             event = events.recv() => {
                 let Some(event) = event else { break };
-                hooks.iter_mut().for_each(|hook| hook.note(&event, &reader));
+                entries.note(&event.fact);
+                let place = entries.place(&event.fact);
+                hooks.iter_mut().for_each(|hook| hook.note(&event, place, &reader));
                 false
             }
         };
@@ -190,16 +196,21 @@ impl Hook {
         Some(Self { filter, alerts: Alerts::default(), again: VecDeque::new(), courier, webhook, about })
     }
 
-    fn note(&mut self, event: &Arc<Event>, reader: &Reader) {
+    fn note(&mut self, event: &Arc<Event>, place: Place<'_>, reader: &Reader) {
+        // Who asks for one of the entries of a group hears of that one.
+        if place.repeats && !self.filter.asks_for_its_service(event) {
+            return;
+        }
         match self.webhook.form {
             WebhookForm::Event => {
-                if self.filter.wants(event) {
-                    self.courier.offer(Message::Event(Draft::new(event, &reader.history())));
+                if self.filter.wants(event, place.group) {
+                    self.courier.offer(Message::Event(Draft::new(event, place.group, &reader.history())));
                 }
             }
             WebhookForm::Alertmanager => {
                 let filter = &self.filter;
-                let alerts = self.alerts.note(event, |event| filter.is_about(event), &self.about);
+                let matters = |event: &Event| filter.is_about(event, place.group);
+                let alerts = self.alerts.note(event, matters, place.group, &self.about);
                 self.offer(alerts);
             }
         }
@@ -218,7 +229,7 @@ impl Hook {
         }
         self.alerts = alerts;
         let filter = &self.filter;
-        let ended = self.alerts.end_others(|event| filter.is_about(event), Timestamp::now());
+        let ended = self.alerts.end_others(|event, group| filter.is_about(event, group), Timestamp::now());
         self.offer(ended);
         // It may be another receiver.
         self.again = self.alerts.keys().cloned().collect();
@@ -327,7 +338,7 @@ mod tests {
         for port in 1..=200 {
             let real = sample::real_key(([10, 0, 0, 1], 80), ([10, 0, 1, 1], port));
             let down = sample::event(port.into(), None, ServiceFact::RealServerDown { real });
-            hooks[0].note(&Arc::new(down), &reader);
+            hooks[0].note(&Arc::new(down), Place::default(), &reader);
         }
         let other = wanted(|webhook| (webhook.queue, webhook.timeout) = (10, Duration::from_secs(1)));
         let mut hooks = change(hooks, other, &reader, &weak).await;

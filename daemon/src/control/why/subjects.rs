@@ -142,12 +142,19 @@ pub(super) fn all<'a>(world: &'a World, history: &History) -> Vec<Found<'a>> {
 
 /// How things that have not changed came to be there.
 fn begin(history: &History, all: &mut [Found<'_>]) {
-    let mut configured = HashMap::new();
-    for event in history.iter().filter(|event| event.fact.kind().ends_with("_configured")) {
-        configured.extend(event.mentions().into_iter().map(|name| (name, change_of(event))));
+    let configured = history.iter().filter(|event| event.fact.kind().ends_with("_configured"));
+    let configured: Vec<_> = configured.map(|event| (change_of(event), event.mentions())).collect();
+    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (at, (_, mentions)) in configured.iter().enumerate() {
+        mentions.iter().for_each(|name| by_name.entry(name).or_default().push(at));
     }
     for found in all.iter_mut().filter(|found| found.changed.is_none()) {
-        found.began = found.names.iter().find_map(|name| configured.get(name).copied());
+        // Others may have a name in common with it, as real servers at one address have.
+        let names = found.about.first().unwrap_or(&found.names);
+        let naming = names.iter().filter_map(|name| by_name.get(name.as_str())).flatten().copied();
+        let its =
+            naming.filter_map(|at| configured.get(at)).filter(|(_, mentions)| found.is_named_by(mentions));
+        found.began = its.map(|(change, _)| *change).max_by_key(|change| change.event);
     }
 }
 
@@ -210,7 +217,9 @@ fn services(world: &World, all: &mut Vec<Found<'_>>) {
         let state = format!("{quorum} ({}){sorry}{refused}", s.reals_in_words());
         let changed = latest(s.changed, s.refused.as_deref());
         let mut names = service_names(&s.key);
+        // Others may be at the same address, by another port.
         let mut about = names.clone();
+        about.retain(|name| name.parse::<IpAddr>().is_err());
         // The first entry stands for its group.
         if let Some(group) = s.settings.group().filter(|group| groups.insert((*group).clone())) {
             about.push(group_label(group));
@@ -224,8 +233,11 @@ fn services(world: &World, all: &mut Vec<Found<'_>>) {
             let key = RealKey { service: s.key, real: r.address };
             let weight = r.weight.map_or("not in the table".into(), |w| format!("weight {w}"));
             let refused = r.refused.as_deref().or(s.refused.as_deref().filter(|_| !s.present));
-            let failed = r.checkers.iter().find_map(|checker| checker.failure.as_ref());
-            let failed = failed.map_or_else(String::new, |why| format!(": {why}"));
+            let failed = r.checkers.iter().find_map(|checker| {
+                let hindered = checker.seen.hindrance.as_ref().map(|_| format!("{}: ", checker.key.kind));
+                Some(format!(": {}{}", hindered.unwrap_or_default(), checker.complaint()?))
+            });
+            let failed = failed.unwrap_or_default();
             let state = format!("{}{failed} ({weight}){}", r.state(), in_words(refused));
             let name = format!("{} of VS {}", key.label(), s.key);
             let mut names = address_names(r.address.ip(), r.address.port());
@@ -233,7 +245,9 @@ fn services(world: &World, all: &mut Vec<Found<'_>>) {
             // Others are at the same address, or serve others by the same port.
             let own = vec![r.address.to_string(), key.label(), name.clone()];
             let about = vec![own, vec![s.key.to_string(), s.settings.label(&s.key), name.clone()]];
-            let found = Found::new(Kind::RealServer, names, state, latest(r.changed, refused));
+            let hindered = r.hindrances().map(|(_, hindrance)| hindrance.changed).min_by_key(|c| c.event);
+            let changed = hindered.filter(|_| r.hindered).or(latest(r.changed, refused));
+            let found = Found::new(Kind::RealServer, names, state, changed);
             Found { name, about, ..found }
         }));
     }

@@ -283,6 +283,7 @@ fn a_real_server_has_its_own_events_only_and_a_group_is_found_by_its_name() {
     let lately: Vec<_> = found.iter().map(|why| why.lately.len()).collect();
     assert_eq!((lately, found[0].lately[0].times), (vec![1, 0], 1), "one entry is looked at for all");
     assert_eq!(ids(&found[0].lately[0].chain), [mine.0]);
+    assert_eq!(ids(&found[0].chain), [2], "how it came to be, and not how the other of its address did");
     let names = names_of(&story.world, &story.history, "10.9.0.2:8000");
     assert!(!names.contains(&"10.9.0.2".to_owned()), "{names:?}");
     for name in ["G", "[G]", "[G]:0"] {

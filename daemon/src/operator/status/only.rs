@@ -100,7 +100,9 @@ impl Only {
 pub(in crate::operator) fn is_well(world: &World, only: &Only) -> bool {
     let router = |i: &Instance| world.trouble_with(i).is_empty();
     let tracked = |t: Standing<'_>| t.level != Level::Down || world.is_meant_to_fail(&t.key);
-    let real = |r: &RealServer| r.state() != RealState::Down && r.refused.is_none();
+    let real = |r: &RealServer| {
+        r.state() != RealState::Down && r.refused.is_none() && r.hindrances().next().is_none()
+    };
     let service = |s: &Service| {
         let mut reals = s.reals.values().filter(|real| only.real(s, real));
         s.quorum && !s.sorry && s.refused.is_none() && reals.all(real)

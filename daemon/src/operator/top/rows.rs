@@ -155,7 +155,7 @@ pub(super) fn server(server: &Server<'_>, now: Timestamp, ink: Ink) -> Line<'sta
             };
             let weight = real.weight.map_or_else(|| "-".into(), |weight| weight.to_string());
             let failed = real.checkers.iter();
-            let failed = failed.filter_map(|c| c.failure.as_ref().map(|f| format!("{f} ({})", c.key.kind)));
+            let failed = failed.filter_map(|c| c.complaint().map(|f| format!("{f} ({})", c.key.kind)));
             let mut text = failed.collect::<Vec<_>>().join(", ");
             if let Some(refusal) = &real.refused {
                 text = format!("{refusal} {text}");

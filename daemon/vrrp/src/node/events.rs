@@ -315,6 +315,11 @@ impl Node {
     pub(super) fn look_at_links(&mut self, cx: &mut Context<'_>, id: RouterId) {
         let Some(spec) = self.router(id).map(|router| router.spec.clone()) else { return };
         let on_host = spec.source.is_some_and(|configured| self.sources.contains(&configured));
+        // That of an ipvlan is on the ipvlan, which is on the same link.
+        let on_ipvlan = match (&spec.transmit_on, &spec.source) {
+            (Some(made), Some(configured)) => cx.links.entry(made).has(configured),
+            (None, _) | (_, None) => false,
+        };
         let Some(router) = self.router_mut(id) else { return };
         let Some(link) = cx.links.get(router.link) else { return };
         router.faults.held = spec.held.is_some();
@@ -323,7 +328,7 @@ impl Node {
             // As the source of somebody else's packets nobody would answer to it, and two hosts could be master.
             Some(configured) => {
                 let bound = spec.interface.is_some() && (spec.track_source || is_link_local(configured));
-                let here = link.has(&configured) || (!bound && on_host);
+                let here = link.has(&configured) || on_ipvlan || (!bound && on_host);
                 here.then_some(configured)
             }
             None => link.source(spec.family, router.source),

@@ -77,7 +77,7 @@ impl Node {
         if datagram.message.len() < HEADER_LEN {
             return;
         }
-        let Ok(message) = Message::new_checked(family, datagram.message) else { return };
+        let Ok(message) = Message::new_signed(family, datagram.message) else { return };
         let (link, vrid) = (datagram.link, message.vrid());
         let known = self.links.get(link).and_then(|link| link.router(family, vrid));
         if known.is_some() || self.is_heard_elsewhere(link, family, vrid) {

@@ -142,7 +142,7 @@ impl Router {
             Ordering::Less => self.hears_lower(cx, advert),
             // Somebody sends with our address and priority; keepalived warns and goes on as master.
             Ordering::Equal => {
-                self.sees_master(cx, Sighting { advert, sign: SplitSign::Heard });
+                self.sees_master(cx, Sighting { advert, sign: SplitSign::Heard, whole: true });
                 Reaction::None
             }
         }
@@ -197,7 +197,7 @@ impl Router {
             authenticated.step_over();
         }
         let quiet = self.interval() / 2;
-        let sighting = Sighting { advert, sign: SplitSign::Heard };
+        let sighting = Sighting { advert, sign: SplitSign::Heard, whole: true };
         let State::Master(master) = &mut self.state else { return Reaction::None };
         if master.answered.is_some_and(|at| cx.now.saturating_duration_since(at) < quiet) {
             let told = self.limits.lower(cx.now);

@@ -88,10 +88,10 @@ impl Router {
         datagram: &Datagram<'_>,
     ) -> Result<Option<Advert>, DecodeError> {
         self.check_header(datagram)?;
-        let message = match &self.signed {
-            None => Message::new_checked(self.spec.family, datagram.message)?,
-            Some(_) => Message::new_signed(self.spec.family, datagram.message)?,
-        };
+        let message = Message::new_signed(self.spec.family, datagram.message)?;
+        if self.signed.is_none() && message.trailer().is_some() {
+            return Err(DecodeError::TrailerUnexpected { actual: datagram.message.len() });
+        }
         self.check_ttl(datagram)?;
         self.check_version(&message)?;
         self.check_signature(cx, &message, datagram)?;

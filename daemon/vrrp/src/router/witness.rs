@@ -8,7 +8,8 @@
 //! seen [`SIGHTINGS`] times over [`ELECTION`] of the longer of the two intervals, and it ends when that router has been
 //! silent for as long. Between routers that refuse each other there are no elections, but damaged packets; and a keepalived
 //! that refuses what it hears puts off its own next advertisement each time, so that it may be heard once in half a minute
-//! only: the second sighting within [`RARE`] counts, and silence for as long is the end. Either ends when the other
+//! only, or never again. So one advertisement that is refused counts if its checksum says that it came as it was sent, else
+//! the second sighting within [`RARE`], as with another id; silence for as long is the end. Either ends when the other
 //! resigns or we give up being master.
 
 use std::net::IpAddr;
@@ -79,6 +80,8 @@ struct Other {
 pub(crate) struct Sighting {
     pub(crate) advert: Advert,
     pub(crate) sign: SplitSign,
+    /// Its checksum is right, if that is all there is to tell whether it was damaged on its way.
+    pub(crate) whole: bool,
 }
 
 impl Sighting {
@@ -93,7 +96,7 @@ impl Sighting {
         if is_from_afar(datagram, spec) || !is_for_us(datagram, spec, own) {
             return None;
         }
-        let message = Message::new_checked(spec.family, datagram.message).ok()?;
+        let message = Message::new_signed(spec.family, datagram.message).ok()?;
         let ours = spec.advertised_addresses();
         let mut named = message.addresses().take(ADDRESSES);
         let names_ours = named.any(|theirs| ours.iter().any(|our| our.address == theirs));
@@ -102,7 +105,8 @@ impl Sighting {
             priority: message.priority(),
             interval: message.advert_interval(),
         };
-        (names_ours && advert.priority > 0).then_some(Self { advert, sign })
+        let whole = || is_whole(&message, datagram, spec);
+        (names_ours && advert.priority > 0).then(|| Self { advert, sign, whole: whole() })
     }
 }
 
@@ -123,13 +127,11 @@ fn is_for_us(datagram: &Datagram<'_>, spec: &RouterSpec, own: Option<IpAddr>) ->
 
 /// Whether its checksum is right in one of the ways in which it is made: then its sender is set up otherwise
 /// (`v3_checksum_as_v2` on one side, say). Else it was damaged on its way, and says nothing.
-fn is_whole(datagram: &Datagram<'_>, spec: &RouterSpec) -> bool {
+fn is_whole(message: &Message<'_>, datagram: &Datagram<'_>, spec: &RouterSpec) -> bool {
     let (source, destination) = (datagram.source, datagram.destination);
-    Message::new_checked(spec.family, datagram.message).is_ok_and(|message| {
-        message.checksum_fits()
-            || message.checksum_fits_between(source, destination)
-            || (spec.family == Family::Inet && message.checksum_fits_between(source, GROUP_V4.into()))
-    })
+    message.checksum_fits()
+        || message.checksum_fits_between(source, destination)
+        || (spec.family == Family::Inet && message.checksum_fits_between(source, GROUP_V4.into()))
 }
 
 /// Whether a packet that was refused for this reason may be the advertisement of a master who is set up otherwise: not one
@@ -139,8 +141,12 @@ pub(super) fn may_be_of_a_master(datagram: &Datagram<'_>, spec: &RouterSpec, err
         return false;
     }
     match error.kind() {
-        AdvertError::PacketLength | AdvertError::Type | AdvertError::AuthExtReplay => false,
-        AdvertError::Checksum => is_whole(datagram, spec),
+        AdvertError::Type | AdvertError::AuthExtReplay => false,
+        // As long as one that is signed, where nothing is to be signed.
+        AdvertError::PacketLength | AdvertError::Checksum => {
+            let message = Message::new_signed(spec.family, datagram.message);
+            message.is_ok_and(|message| is_whole(&message, datagram, spec))
+        }
         AdvertError::Version
         | AdvertError::VirtualRouterId
         | AdvertError::Ttl
@@ -266,7 +272,7 @@ impl Router {
     /// that tells how.
     pub(crate) fn sees_master(&mut self, cx: &mut Context<'_>, sighting: Sighting) {
         let master = matches!(self.state, State::Master(_));
-        let Sighting { advert, sign } = sighting;
+        let Sighting { advert, sign, whole } = sighting;
         let own = self.interval();
         let others = &mut self.witness.others;
         let known = others.iter().position(|other| other.address == advert.source);
@@ -300,6 +306,7 @@ impl Router {
         let seen_for = cx.now.saturating_duration_since(other.since);
         let enough = match sign {
             SplitSign::Heard => other.seen >= SIGHTINGS && seen_for >= other.patience(own),
+            SplitSign::Refused(_) if whole => true,
             SplitSign::Refused(_) | SplitSign::OtherVrid(_) => other.seen >= 2,
         };
         if other.told.is_none() && master && enough {

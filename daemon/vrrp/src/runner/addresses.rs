@@ -21,12 +21,13 @@ use super::kept::Peer;
 use super::outgoing::{Change, Work};
 use super::worker::{Frame, Job};
 
-/// What a hand-over takes off, all of it together: what goes in one go keeps nobody.
-struct Going(HashSet<(LinkIndex, IpAddr, u8)>);
+/// The interfaces on which what a hand-over takes off, all of it together, would take along addresses that are to stay:
+/// what goes in one go keeps nobody. Each is looked at once, however many virtual routers leave it together.
+struct Shielded(HashSet<LinkIndex>);
 
-impl Going {
+impl Shielded {
     fn of(work: &[Work], links: &LinkTable) -> Self {
-        let mut going = HashSet::new();
+        let mut going: HashSet<(LinkIndex, IpAddr, u8)> = HashSet::new();
         for item in work {
             let Work::Change(AddressOperation::Remove, change) = item else { continue };
             for address in change.addresses.iter() {
@@ -34,15 +35,20 @@ impl Going {
                 going.extend(index.map(|index| (index, address.address, prefix_of(address))));
             }
         }
-        Self(going)
+        let interfaces: HashSet<LinkIndex> = going.iter().map(|(index, ..)| *index).collect();
+        let goes = |a: &PresentAddress| going.contains(&(a.link, a.address, a.prefix));
+        let takes_along =
+            |index: &LinkIndex| links.get(*index).is_some_and(|link| would_take_along(link, goes));
+        Self(interfaces.into_iter().filter(takes_along).collect())
     }
 
-    /// The interfaces of a change on which addresses that are to stay would go too.
-    fn shielded(&self, indices: &[Option<LinkIndex>], links: &LinkTable) -> Vec<Name> {
+    /// Those of a change.
+    fn among(&self, indices: &[Option<LinkIndex>], links: &LinkTable) -> Vec<Name> {
+        if self.0.is_empty() {
+            return Vec::new();
+        }
         let own: HashSet<LinkIndex> = indices.iter().copied().flatten().collect();
-        let going = |a: &PresentAddress| self.0.contains(&(a.link, a.address, a.prefix));
-        let shielded = own.into_iter().filter_map(|index| links.get(index));
-        let shielded = shielded.filter(|link| would_take_along(link, going));
+        let shielded = own.intersection(&self.0).filter_map(|index| links.get(*index));
         shielded.map(|link| link.report.name.clone()).collect()
     }
 }
@@ -56,10 +62,10 @@ fn home(spec: &RouterSpec, address: &InterfaceAddress, links: &LinkTable) -> Opt
 pub(super) fn hand_over_changes(work: &mut Vec<Work>, links: &LinkTable, worker: &Sender<Job>) {
     let others = |item: &Work| !matches!(item, Work::Change(..));
     let first = work.iter().position(others).unwrap_or(work.len());
-    let going = Going::of(work.get(..first).unwrap_or_default(), links);
+    let shielded = Shielded::of(work.get(..first).unwrap_or_default(), links);
     for item in work.drain(..first) {
         if let Work::Change(operation, change) = item {
-            hand_over_change(operation, change, &going, links, worker);
+            hand_over_change(operation, change, &shielded, links, worker);
         }
     }
 }
@@ -67,14 +73,14 @@ pub(super) fn hand_over_changes(work: &mut Vec<Work>, links: &LinkTable, worker:
 fn hand_over_change(
     operation: AddressOperation,
     change: Change,
-    going: &Going,
+    shielded: &Shielded,
     links: &LinkTable,
     worker: &Sender<Job>,
 ) {
     let indices = change.addresses.iter().map(|address| home(&change.spec, address, links));
     let indices: Vec<Option<LinkIndex>> = indices.collect();
     if operation == AddressOperation::Remove {
-        let shielded = going.shielded(&indices, links);
+        let shielded = shielded.among(&indices, links);
         if !shielded.is_empty() {
             worker.send(Job::Shield(shielded));
         }
@@ -85,11 +91,11 @@ fn hand_over_change(
 /// Hands over what the machine asked.
 pub(super) fn hand_over(work: &mut Vec<Work>, node: &Node, links: &LinkTable, worker: &Sender<Job>) {
     let mut renewed = Vec::new();
-    let going = Going::of(work, links);
+    let shielded = Shielded::of(work, links);
     for item in work.drain(..) {
         match item {
             Work::Change(operation, change) => {
-                hand_over_change(operation, change, &going, links, worker);
+                hand_over_change(operation, change, &shielded, links, worker);
             }
             Work::Announce(announce) => {
                 // A reload may have taken the router away since.

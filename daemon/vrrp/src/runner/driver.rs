@@ -385,6 +385,9 @@ impl Driver {
             Some(Command::Linkbeat { interface, link }) => {
                 self.interfaces.beat(interface, link, now, &mut self.node, &mut self.out);
             }
+            Some(Command::Tell(fact)) => {
+                self.bus.publish(None, fact);
+            }
             Some(Command::Announce { instance, cause }) => {
                 self.node.announce(now, &instance, cause, &mut self.out);
                 self.send(now);

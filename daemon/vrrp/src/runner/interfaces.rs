@@ -171,54 +171,70 @@ impl Interfaces {
 
     fn follow(&mut self, changes: Vec<Change>, now: Instant, node: &mut Node, out: &mut Outgoing) {
         for change in changes {
-            if let Change::AddressAppeared { address, .. } | Change::AddressVanished { address, .. } = &change
-            {
-                self.tell_source(address.address, now, node, out);
-            }
-            let name = match &change {
-                Change::Appeared(index) | Change::Altered(index) => match self.table.get(*index) {
-                    Some(link) => link.report.name.clone(),
-                    None => continue,
-                },
-                Change::Vanished { name, .. }
-                | Change::AddressAppeared { name, .. }
-                | Change::AddressVanished { name, .. } => name.clone(),
+            let source = match &change {
+                Change::AddressAppeared { address, .. } | Change::AddressVanished { address, .. } => {
+                    Some(address.address)
+                }
+                Change::Appeared(_) | Change::Altered(_) | Change::Vanished { .. } => None,
             };
-            if !self.told.contains_key(&name) {
-                continue;
+            self.follow_one(change, now, node, out);
+            // Last: whether it is on the interface that it must be on is known now.
+            if let Some(source) = source {
+                self.tell_source(source, now, node, out);
             }
-            let id = node.link(&name);
-            if !matches!(change, Change::Vanished { .. }) {
-                self.tell_addresses(&name, None, out);
+        }
+    }
+
+    fn follow_one(&mut self, change: Change, now: Instant, node: &mut Node, out: &mut Outgoing) {
+        let name = match &change {
+            Change::Appeared(index) | Change::Altered(index) => match self.table.get(*index) {
+                Some(link) => link.report.name.clone(),
+                None => return,
+            },
+            Change::Vanished { name, .. }
+            | Change::AddressAppeared { name, .. }
+            | Change::AddressVanished { name, .. } => name.clone(),
+        };
+        if !self.told.contains_key(&name) {
+            return;
+        }
+        let id = node.link(&name);
+        if !matches!(change, Change::Vanished { .. }) {
+            self.tell_addresses(&name, None, out);
+        }
+        match change {
+            Change::Appeared(index) => {
+                out.ports.set(id, Some(index));
+                self.listen_on(id, Some(&name));
+                self.listen_beside(&name, node);
+                self.tell(&name, now, node, out);
             }
-            match change {
-                Change::Appeared(index) => {
-                    out.ports.set(id, Some(index));
-                    self.listen_on(id, Some(&name));
-                    self.listen_beside(&name, node);
-                    self.tell(&name, now, node, out);
+            Change::Altered(_) => {
+                self.listen_beside(&name, node);
+                self.tell(&name, now, node, out);
+            }
+            Change::Vanished { index, renamed, .. } => {
+                self.close(|listener| listener.index == Some(index));
+                let renamed = renamed.filter(|_| self.watched.contains(&name));
+                let interface = name.clone();
+                let cause =
+                    renamed.map(|to| out.publish(None, LinkFact::LinkRenamed { interface, to }.into()));
+                // A master resigns by what is there still, whatever its name.
+                self.tell_because(cause, &name, now, node, out);
+                if out.ports.get(id) == Some(index) {
+                    out.ports.set(id, None);
                 }
-                Change::Altered(_) => {
-                    self.listen_beside(&name, node);
-                    self.tell(&name, now, node, out);
+            }
+            Change::AddressAppeared { address, .. } => {
+                if address.duplicate {
+                    self.tell_duplicate(&name, &address, None, out);
+                    node.address_duplicate(now, id, address.address, out);
+                } else if !address.tentative {
+                    node.address_added(now, id, self.seen(&address), out);
                 }
-                Change::Vanished { index, .. } => {
-                    self.close(|listener| listener.index == Some(index));
-                    if out.ports.get(id) == Some(index) {
-                        out.ports.set(id, None);
-                    }
-                    self.tell(&name, now, node, out);
-                }
-                Change::AddressAppeared { address, .. } => {
-                    if address.duplicate {
-                        node.address_duplicate(now, id, address.address, out);
-                    } else if !address.tentative {
-                        node.address_added(now, id, self.seen(&address), out);
-                    }
-                }
-                Change::AddressVanished { address, .. } => {
-                    node.address_removed(now, id, self.seen(&address), out)
-                }
+            }
+            Change::AddressVanished { address, .. } => {
+                node.address_removed(now, id, self.seen(&address), out)
             }
         }
     }
@@ -280,6 +296,24 @@ impl Interfaces {
         let Own { index, hardware, inet, inet6 } = own;
         let (interface, index, hardware) = (name.clone(), index.0, hardware.map(|hardware| hardware.0));
         out.publish(cause, LinkFact::LinkAddressed { interface, index, hardware, inet, inet6 }.into());
+    }
+
+    /// Tells everybody that an interface in use has an address of its own that is of no use, for another host has it.
+    fn tell_duplicate(
+        &self,
+        name: &Name,
+        address: &PresentAddress,
+        cause: Option<EventId>,
+        out: &mut Outgoing,
+    ) {
+        if let IpAddr::V6(duplicate) = address.address
+            && address.duplicate
+            && self.watched.contains(name)
+            && self.seen(address).origin != Origin::Vrrp
+        {
+            let (interface, address) = (name.clone(), duplicate);
+            out.publish(cause, LinkFact::LinkAddressDuplicate { interface, address }.into());
+        }
     }
 
     /// Tells the machine whether this host has a source address that a definition names, or ever named, if that changed.
@@ -364,8 +398,11 @@ impl Interfaces {
             }
             if let Some(link) = self.table.by_name(&name) {
                 out.ports.set(id, Some(link.report.index));
-                for address in link.addresses.iter().filter(|address| !address.tentative) {
-                    node.address_added(now, id, self.seen(address), out);
+                for address in &link.addresses {
+                    self.tell_duplicate(&name, address, Some(event), out);
+                    if !address.tentative {
+                        node.address_added(now, id, self.seen(address), out);
+                    }
                 }
             }
             node.link_changed(now, id, standing.state(), Some(event), out);

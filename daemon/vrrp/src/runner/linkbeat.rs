@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
+use keepwatch_bus::fact::LinkFact;
 use keepwatch_bus::mailbox::WeakSender;
 use keepwatch_bus::subject::Name;
 use keepwatch_model::LinkbeatMethod;
@@ -15,7 +16,8 @@ use super::Command;
 /// Between two questions, as in keepalived.
 const PACE: Duration = Duration::from_secs(1);
 
-/// Which interfaces are asked, each in its way, or in the first one that it answers to.
+/// Which interfaces are asked, each in its way, or in the first one that it answers to if there is none or its driver does
+/// not know that.
 pub(super) type Asked = HashMap<Name, Option<LinkbeatMethod>>;
 
 /// The thread; it ends when this is dropped, or the thread "vrrp" does.
@@ -37,6 +39,17 @@ impl Poller {
     }
 }
 
+/// All ways, the one that tells most first.
+const ALL: [LinkbeatMethod; 3] = [LinkbeatMethod::Mii, LinkbeatMethod::Ethtool, LinkbeatMethod::Ioctl];
+
+fn method(of: LinkbeatMethod) -> Method {
+    match of {
+        LinkbeatMethod::Mii => Method::Mii,
+        LinkbeatMethod::Ethtool => Method::Ethtool,
+        LinkbeatMethod::Ioctl => Method::Flags,
+    }
+}
+
 fn poll(linkbeat: &Linkbeat, inbox: &Receiver<Asked>, tell: &WeakSender<Command>) {
     let mut asked = Asked::new();
     let mut methods: HashMap<Name, Method> = HashMap::new();
@@ -46,19 +59,20 @@ fn poll(linkbeat: &Linkbeat, inbox: &Receiver<Asked>, tell: &WeakSender<Command>
         let Some(commands) = tell.upgrade() else { return };
         for (name, wanted) in &asked {
             let index = nix::net::if_::if_nametoindex(&**name).ok();
-            let method = match (wanted, methods.get(name)) {
-                (Some(LinkbeatMethod::Mii), _) => Method::Mii,
-                (Some(LinkbeatMethod::Ethtool), _) => Method::Ethtool,
-                (Some(LinkbeatMethod::Ioctl), _) => Method::Flags,
-                (None, Some(known)) => *known,
-                (None, None) => {
-                    let all = [Method::Mii, Method::Ethtool, Method::Flags];
-                    let Some(first) = all.into_iter().find(|m| linkbeat.ask(name, *m).is_ok()) else {
+            let method = match methods.get(name) {
+                Some(known) => *known,
+                None => {
+                    let all = wanted.iter().copied().chain(ALL);
+                    let Some(first) = all.into_iter().find(|m| linkbeat.ask(name, method(*m)).is_ok()) else {
                         known.remove(name);
                         continue;
                     };
-                    methods.insert(name.clone(), first);
-                    first
+                    if let Some(wanted) = wanted.filter(|wanted| *wanted != first) {
+                        let (interface, used) = (name.clone(), first);
+                        commands.send(Command::Tell(LinkFact::LinkbeatOtherwise { interface, wanted, used }));
+                    }
+                    methods.insert(name.clone(), method(first));
+                    method(first)
                 }
             };
             // One that is not there is told of by the kernel. What it said before is forgotten there: when it is made
@@ -76,7 +90,7 @@ fn poll(linkbeat: &Linkbeat, inbox: &Receiver<Asked>, tell: &WeakSender<Command>
         match inbox.recv_timeout(PACE) {
             Ok(new) => {
                 known.retain(|name, _| new.contains_key(name));
-                methods.retain(|name, _| new.contains_key(name));
+                methods.retain(|name, _| new.get(name) == asked.get(name));
                 asked = new;
             }
             Err(RecvTimeoutError::Timeout) => {}

@@ -10,9 +10,9 @@ mod names;
 mod request;
 mod settings;
 mod strays;
+mod upkeep;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,7 +21,6 @@ use keepwatch_bus::fact::LinkFact;
 use keepwatch_bus::subject::{Family, Name};
 use keepwatch_bus::{Bus, EventId};
 use keepwatch_model::VmacKind;
-use keepwatch_net::address::{AddressOperation, AddressSpec};
 use keepwatch_net::link::{Link, LinkIndex, LinkKind, LinkTable};
 use keepwatch_net::netlink::{Attributes, Monitor, Requests};
 use nix::errno::Errno;
@@ -324,7 +323,7 @@ impl Vmacs {
                 if self.kept(name).is_some_and(|kept| !kept.settled.is_superset(&kept.families)) {
                     self.settle(plan, name);
                 }
-                return Ok(());
+                return self.keep_right(plan, name, vrf);
             }
             Some((index, up, true)) => {
                 self.recall(name);
@@ -428,21 +427,6 @@ impl Vmacs {
     fn set_up(&mut self, index: LinkIndex) -> Result<(), Errno> {
         self.requests.push(libc::RTM_NEWLINK, 0, &Attributes::after(&header(index, libc::IFF_UP as u32)));
         self.one()
-    }
-
-    /// The address of an ipvlan is there from the start.
-    fn address(&mut self, plan: &VmacPlan, name: &Name) -> Result<(), Errno> {
-        let VmacKind::Ipvlan { address: Some(prefix), .. } = &plan.settings.kind else { return Ok(()) };
-        let Some(link) = self.links.by_name(name) else { return Ok(()) };
-        let mut spec = AddressSpec::new(prefix.address, prefix.length);
-        if matches!(prefix.address, IpAddr::V6(_)) && prefix.length == 128 {
-            spec.preferred_lifetime = Some(0);
-        }
-        self.requests.push_address(AddressOperation::Add, link.report.index, &spec);
-        match self.one() {
-            Err(Errno::EEXIST) => Ok(()),
-            done => done,
-        }
     }
 
     /// A moment until new interfaces run: else they would begin as a fault. Those that are as `before` are waited for no

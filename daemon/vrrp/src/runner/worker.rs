@@ -104,8 +104,8 @@ enum Waiting {
 /// What was announced, and who is to be told of the end.
 #[derive(Default)]
 struct Due {
-    /// With the number of addresses that were.
-    sent: Vec<(Announce, u32, Arc<VrrpCounters>)>,
+    /// With the number of addresses that were, and of those of IPv6 among them.
+    sent: Vec<(Announce, [u32; 2], Arc<VrrpCounters>)>,
     /// Interfaces can go.
     sweep: Option<Option<EventId>>,
     finished: Option<(Release, oneshot::Sender<()>)>,
@@ -156,7 +156,7 @@ struct Worker {
     /// Interfaces of virtual routers that this run does not know, and of which it can't be known whether their maker lives.
     strange: Vec<Name>,
     /// What else may have been left has been looked for.
-    left_over_told: bool,
+    left_over_seen_to: bool,
     lifts: Lifts,
     shadow: bool,
     beat: Beat,
@@ -196,7 +196,7 @@ pub(super) fn start(
         vmacs: None,
         strays_swept: false,
         strange: Vec::new(),
-        left_over_told: false,
+        left_over_seen_to: false,
         lifts: Lifts::default(),
         shadow: settings.shadow,
         beat: settings.addresses.clone(),
@@ -364,14 +364,14 @@ impl Worker {
                 self.fulfil(wish);
                 self.configure_firewall(&definitions);
                 self.configure(&definitions);
-                let begins = !self.shadow && !std::mem::replace(&mut self.left_over_told, true);
+                let begins = !self.shadow && !std::mem::replace(&mut self.left_over_seen_to, true);
                 let wanted = begins.then(|| Wanted::by(&definitions));
                 self.reports.send(Report::Prepared(definitions, cause));
                 if let Some(strays) = strays {
                     self.sweep_strays(&strays, cause);
                 }
                 if let Some(wanted) = wanted {
-                    self.tell_left_over(&wanted, cause);
+                    self.see_to_left_over(&wanted, cause);
                 }
             }
             Job::Finish(release, done) => {
@@ -385,11 +385,12 @@ impl Worker {
         if !due.sent.is_empty() {
             self.expecting = None;
         }
-        for (announce, addresses, counters) in due.sent {
+        for (announce, [addresses, neighbours], counters) in due.sent {
             counters.announcements_sent.add(u64::from(announce.repeat) * u64::from(addresses));
             let fact = VrrpFact::AddressesAnnounced {
                 instance: announce.spec.name.clone(),
                 addresses,
+                neighbours,
                 repeat: announce.repeat,
                 occasion: announce.occasion,
             };

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use keepwatch_bus::fact::AdvertError;
 
+use super::trailer::TRAILER_LEN;
+
 /// What was wrong with a packet, with what was expected and what came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
@@ -73,6 +75,12 @@ pub enum DecodeError {
         last: u32,
         /// What came.
         actual: u32,
+    },
+    /// There is a signature (`auth_hmac`), and we have no key. keepalived counts it as too long.
+    #[error("{actual} bytes, expected {}: it is signed (`auth_hmac`), and this router has no key", .actual - TRAILER_LEN)]
+    TrailerUnexpected {
+        /// Bytes that there were.
+        actual: usize,
     },
     /// `auth_hmac`: there is no signature, and `mode enforce` wants one.
     #[error("`mode enforce` wants one")]
@@ -149,7 +157,7 @@ impl DecodeError {
     /// The counter, and the object of the MIBs, that this error is counted by.
     pub fn kind(&self) -> AdvertError {
         match self {
-            Self::PacketLength { .. } => AdvertError::PacketLength,
+            Self::PacketLength { .. } | Self::TrailerUnexpected { .. } => AdvertError::PacketLength,
             Self::Ttl { .. } => AdvertError::Ttl,
             Self::Version { .. } => AdvertError::Version,
             Self::AuthTypeInvalid { .. } => AdvertError::AuthTypeInvalid,

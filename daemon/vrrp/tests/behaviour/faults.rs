@@ -71,6 +71,28 @@ fn a_configured_source_address_must_be_somewhere_on_the_host() {
 }
 
 #[test]
+fn a_link_local_source_may_be_on_the_ipvlan_that_adverts_leave_by() {
+    let source = IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, 0x52]);
+    let mut spec = spec(VI, 0, 100);
+    spec.source = Some(source);
+    spec.transmit_on = Some("ipv51".into());
+    let mut lan = Lan::new(1, 1);
+    let host = lan.host(one(spec), RIGHT);
+    lan.start(host);
+    for (on, state) in [("eth9", Fault), ("ipv51", Backup)] {
+        let (now, there) = (lan.clock(host), &mut lan.hosts[host]);
+        let link = there.node.link(&on.into());
+        there.node.address_added(now, link, source.into(), &mut there.out);
+        there.node.source_present(now, source, true, &mut there.out);
+        assert_eq!(lan.state(host, VI), state, "{on}");
+        let (now, there) = (lan.clock(host), &mut lan.hosts[host]);
+        there.node.address_removed(now, link, source.into(), &mut there.out);
+        there.node.source_present(now, source, false, &mut there.out);
+        assert_eq!(lan.state(host, VI), Fault, "{on}: it is gone");
+    }
+}
+
+#[test]
 fn losing_the_last_source_address_is_a_fault_and_virtual_addresses_are_no_sources() {
     let mut lan = pair(|_| {});
     lan.run_for(ms(10_000));

@@ -92,19 +92,22 @@ fn masters_with_different_passwords_tell_of_each_other_and_refused_adverts_are_t
 
 /// Host 0 hears a packet each half second, for ten seconds.
 fn hears(lan: &mut Lan, packet: &[u8], change: &dyn Fn(&mut Datagram<'_>)) {
-    for _ in 0..20 {
-        lan.run_for(ms(500));
-        let now = lan.tick(0);
-        let host = &mut lan.hosts[0];
-        match Datagram::from_ipv4(host.links[0], packet) {
-            Ok(mut datagram) => {
-                change(&mut datagram);
-                host.node.receive(now, datagram, &mut host.out);
-            }
-            Err(error) => panic!("no packet: {error}"),
+    (0..20).for_each(|_| hears_once(lan, packet, change));
+}
+
+/// Host 0 hears a packet in half a second.
+fn hears_once(lan: &mut Lan, packet: &[u8], change: &dyn Fn(&mut Datagram<'_>)) {
+    lan.run_for(ms(500));
+    let now = lan.tick(0);
+    let host = &mut lan.hosts[0];
+    match Datagram::from_ipv4(host.links[0], packet) {
+        Ok(mut datagram) => {
+            change(&mut datagram);
+            host.node.receive(now, datagram, &mut host.out);
         }
-        lan.carry_out(0);
+        Err(error) => panic!("no packet: {error}"),
     }
+    lan.carry_out(0);
 }
 
 #[test]
@@ -136,6 +139,23 @@ fn packets_from_off_the_link_or_to_elsewhere_or_damaged_are_no_evidence_of_a_mas
     damaged[26] ^= 0x10;
     hears(&mut lan, &damaged, &|_| {});
     assert_eq!(told(&lan, 0), []);
+}
+
+#[test]
+fn one_refused_advert_is_enough_if_it_came_as_it_was_sent_for_a_keepalived_may_send_no_other() {
+    for (damage, told_of) in [(0, [1, 1]), (1, [0, 1])] {
+        let mut lan =
+            two(|a| a.version = password(*b"one\0\0\0\0\0"), |b| b.version = password(*b"two\0\0\0\0\0"));
+        lan.side[1] = 1;
+        lan.run_for(ms(10_000));
+        let mut refused = lan.last_packet(1);
+        let last = refused.len() - 1;
+        refused[last] ^= damage;
+        for times in told_of {
+            hears_once(&mut lan, &refused, &|_| {});
+            assert_eq!(told(&lan, 0).len(), times, "damage {damage}");
+        }
+    }
 }
 
 #[test]

@@ -11,7 +11,12 @@ use std::{
 };
 
 use anyhow::{Result, bail, ensure};
-use integration::{Host, Lab, background::Acceptor, wait};
+use integration::{
+    Host, Lab,
+    background::Acceptor,
+    process::tree::{self, Cost},
+    wait,
+};
 
 use crate::{
     checks::{self, PORT},
@@ -28,11 +33,14 @@ pub(crate) fn compare(routers: &[Router; 2], servers: u32, trials: usize) -> Res
     for router in routers {
         let mut least = [Duration::MAX; 2];
         for _ in 0..trials {
-            let times = measure(router, servers)?;
+            let (times, spent) = measure(router, servers)?;
             println!(
-                "  {:<10}  all after {:.3} s, a changed weight {:.3} s after the reload",
+                "  {:<10}  all after {:.3} s ({:.2} s of processor time, {:.2} s of it in the kernel), a changed weight \
+                 {:.3} s after the reload",
                 router.name(),
                 times[0].as_secs_f64(),
+                spent.cpu.as_secs_f64(),
+                spent.kernel.as_secs_f64(),
                 times[1].as_secs_f64()
             );
             least = [least[0].min(times[0]), least[1].min(times[1])];
@@ -46,7 +54,8 @@ pub(crate) fn compare(routers: &[Router; 2], servers: u32, trials: usize) -> Res
     Ok(())
 }
 
-fn measure(router: &Router, servers: u32) -> Result<[Duration; 2]> {
+/// Both times, and what the daemon had spent when all was there.
+fn measure(router: &Router, servers: u32) -> Result<([Duration; 2], Cost)> {
     let host: Host = Lab::new("table")?.host("a")?;
     ensure!(has_ipvs(&host)?, "this kernel has no IPVS: load it with `modprobe ip_vs`");
     // Somebody is there when a server is checked, and does nothing else.
@@ -57,13 +66,14 @@ fn measure(router: &Router, servers: u32) -> Result<[Duration; 2]> {
     let start = seen(&host, &mut running, "all real servers are in the table", began, |table| {
         table.matches("-> 7F01").count() == servers as usize
     })?;
+    let spent = tree::cost(running.process().pid());
     let began = Instant::now();
     running.reload(&config(servers, 77)?)?;
     let reload = seen(&host, &mut running, "the new weight is in the table", began, |table| {
         table.lines().any(|line| line.split_whitespace().nth(3) == Some("77"))
     })?;
     running.process_mut().stop(4 * wait::LONG)?;
-    Ok([start, reload])
+    Ok(([start, reload], spent))
 }
 
 /// How long after `began` the table is so. It is looked at for a fifth of the time at most, since the kernel prints all of it.

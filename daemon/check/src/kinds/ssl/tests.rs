@@ -29,6 +29,8 @@ fn what_the_block_names_is_read_and_what_is_wrong_with_it_is_said() {
     fs::write(at("locked.pem"), format!("Bag Attributes\n{}", &*locked)).unwrap();
     fs::write(at("old.pem"), old).unwrap();
     fs::write(at("empty.pem"), "").unwrap();
+    let other = rcgen::generate_simple_self_signed(vec!["b.example".to_owned()]).unwrap();
+    fs::write(at("other.pem"), other.signing_key.serialize_pem()).unwrap();
     let certificate = name(&at("cert.pem"));
     let with = |key: &str, password: Option<&str>| Ssl {
         certificate: certificate.clone(),
@@ -44,7 +46,8 @@ fn what_the_block_names_is_read_and_what_is_wrong_with_it_is_said() {
         (with("locked.pem", None), Some("encrypted, and there is no `password`")),
         (with("old.pem", Some("x")), Some("openssl pkcs8 -topk8")),
         (with("nosuch.pem", None), Some("No such file")),
-        (Ssl { key: None, ..with("key.pem", None) }, Some("`certificate` without `key`")),
+        (with("other.pem", None), Some("other.pem is not that of certificate ")),
+        (Ssl { key: None, ..with("key.pem", None) }, None),
         (Ssl { ca: name(&at("empty.pem")), ..Ssl::default() }, Some("no certificate is in it")),
         (Ssl { ca: name(&at("nosuch.pem")), ..Ssl::default() }, Some("SSL: ca ")),
     ];
@@ -56,4 +59,20 @@ fn what_the_block_names_is_read_and_what_is_wrong_with_it_is_said() {
             (Err(error), None) => panic!("{ssl:?}: {error}"),
         }
     }
+}
+
+#[test]
+fn an_alert_is_told_with_what_it_asks_for() {
+    let said = |alert| {
+        let error = io::Error::new(io::ErrorKind::InvalidData, rustls::Error::AlertReceived(alert));
+        match failure(&error) {
+            Outcome::Failed(failure) => failure.error.to_string(),
+            other => panic!("{other:?}"),
+        }
+    };
+    use rustls::AlertDescription::{CertificateRequired, HandshakeFailure, InternalError, ProtocolVersion};
+    assert!(said(ProtocolVersion).ends_with("ProtocolVersion (it has neither TLS 1.2 nor TLS 1.3)"));
+    assert!(said(CertificateRequired).contains("`certificate` and `key` of `SSL`"));
+    assert!(said(HandshakeFailure).contains("ECDHE"));
+    assert_eq!(said(InternalError), "TLS: received fatal alert: InternalError");
 }

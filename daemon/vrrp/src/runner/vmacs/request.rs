@@ -84,6 +84,13 @@ pub(super) fn regroup(index: LinkIndex, group: u32) -> Attributes {
     body
 }
 
+/// An interface is in this VRF, or in none.
+pub(super) fn in_vrf(index: LinkIndex, vrf: Option<LinkIndex>) -> Attributes {
+    let mut body = Attributes::after(&header(index, 0));
+    body.u32(libc::IFLA_MASTER, vrf.map_or(0, |vrf| vrf.0));
+    body
+}
+
 /// A macvlan gets the hardware address of its plan again.
 pub(super) fn hardware_again(index: LinkIndex, plan: &VmacPlan) -> Attributes {
     let mut body = Attributes::after(&header(index, 0));

@@ -46,7 +46,8 @@ impl Worker {
                     if !self.shadow {
                         self.push(&announce, &frames);
                     }
-                    due.sent.push((announce, frames.len() as u32, counters));
+                    let six = frames.iter().filter(|(_, frame)| frame.address().is_ipv6()).count();
+                    due.sent.push((announce, [frames.len() as u32, six as u32], counters));
                 }
                 Waiting::Sweep(cause) => due.sweep = Some(cause),
                 Waiting::Finish(release, done) => due.finished = Some((release, done)),

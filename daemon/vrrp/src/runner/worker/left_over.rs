@@ -1,8 +1,10 @@
 //! What programs left behind that were killed, and this run does not want: told once, at the start. It bears the mark that all
-//! of keepalived and keepwatch share, so it can't be known whose it was, and nobody takes it away. Where another such
-//! program runs in this network it is that one's, and nothing is told.
+//! of keepalived and keepwatch share, so it can't be known whose it was, and nobody takes it away: but for a virtual address
+//! of this run on an interface where this run would never put it, or take it off. It was renamed meanwhile, or the
+//! configuration was changed, and this host would go on to answer for an address of which another may be master. Where
+//! another such program runs in this network all of it is that one's, and nothing is done or told.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::IpAddr;
@@ -10,10 +12,12 @@ use std::os::unix::fs::MetadataExt;
 
 use keepwatch_bus::EventId;
 use keepwatch_bus::fact::{RoutingEntry, RoutingFact};
+use keepwatch_bus::subject::Name;
 use keepwatch_model::{Family as RouteFamily, RoutingTable};
-use keepwatch_net::address::PROTOCOL_KEEPALIVED;
-use keepwatch_net::link::LinkTable;
-use keepwatch_net::netlink::{Marked, Monitor};
+use keepwatch_net::address::{AddressOperation, AddressSpec, PROTOCOL_KEEPALIVED, PresentAddress};
+use keepwatch_net::link::{Link, LinkTable};
+use keepwatch_net::netlink::{Marked, Monitor, Requests};
+use keepwatch_net::promotion::{Promotion, would_take_along};
 
 use super::Worker;
 use crate::Definitions;
@@ -21,8 +25,12 @@ use crate::link::prefix_of;
 use crate::spec::is_mark;
 
 /// What this run wants, of what may be there from before.
+#[derive(Default)]
 pub(super) struct Wanted {
+    /// Static ones.
     addresses: HashSet<(IpAddr, u8)>,
+    /// Virtual ones, and where they belong.
+    virtuals: HashMap<IpAddr, Vec<(Name, u8)>>,
     routing: HashSet<Marked>,
     /// Where routes of VRFs lead: which table that is the kernel knows.
     of_vrfs: HashSet<(IpAddr, u8)>,
@@ -30,10 +38,13 @@ pub(super) struct Wanted {
 
 impl Wanted {
     pub(super) fn by(definitions: &Definitions) -> Self {
-        let mut wanted = Self { addresses: HashSet::new(), routing: HashSet::new(), of_vrfs: HashSet::new() };
+        let mut wanted = Self::default();
         let routers = || definitions.routers.iter().map(|router| &router.spec);
-        for address in routers().flat_map(|spec| spec.addresses.iter()) {
-            wanted.addresses.insert((address.address, prefix_of(address)));
+        for spec in routers() {
+            for address in spec.addresses.iter() {
+                let places = wanted.virtuals.entry(address.address).or_default();
+                places.extend(spec.interface_of(address).map(|name| (name.clone(), prefix_of(address))));
+            }
         }
         for entry in definitions.statics.iter().chain(routers().flat_map(|spec| spec.routing.iter())) {
             wanted.add(entry);
@@ -64,6 +75,16 @@ impl Wanted {
         }
     }
 
+    /// What this run makes of an address that bears the mark and is on this interface.
+    fn judge(&self, interface: &Name, there: &PresentAddress) -> Verdict {
+        if self.addresses.contains(&(there.address, there.prefix)) {
+            return Verdict::Wanted;
+        }
+        let Some(places) = self.virtuals.get(&there.address) else { return Verdict::Unknown };
+        let belongs = places.iter().any(|(name, prefix)| (name, *prefix) == (interface, there.prefix));
+        if belongs { Verdict::Wanted } else { Verdict::Stray }
+    }
+
     fn has(&self, there: &Marked) -> bool {
         let of_vrf = match there {
             Marked::Route { destination, length, .. } => self.of_vrfs.contains(&(*destination, *length)),
@@ -73,37 +94,81 @@ impl Wanted {
     }
 }
 
+/// What an address is to this run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Wanted,
+    /// It is another's, or was.
+    Unknown,
+    /// One of the virtual addresses, where this run does not put it.
+    Stray,
+}
+
 impl Worker {
-    /// Tells of what is there and not wanted.
-    pub(super) fn tell_left_over(&mut self, wanted: &Wanted, cause: Option<EventId>) {
+    /// Tells of what is there and not wanted, and takes virtual addresses off that are where they do not belong.
+    pub(super) fn see_to_left_over(&mut self, wanted: &Wanted, cause: Option<EventId>) {
         let interfaces = std::mem::take(&mut self.strange).into_iter();
         let mut what: Vec<String> = interfaces.map(|name| format!("interface {name}")).collect();
-        what.extend(addresses(wanted));
+        let links = links();
+        let unknown = marked(&links, wanted, Verdict::Unknown);
+        let mut addresses: Vec<String> = unknown.map(|(link, address)| words_of(link, address)).collect();
+        addresses.sort();
+        what.extend(addresses);
         // What the kernel does not tell can't be told.
         let there = Marked::all().unwrap_or_default();
         what.extend(there.iter().filter(|entry| !wanted.has(entry)).map(words));
-        if !what.is_empty() && !another_runs_here() {
+        let strays: Vec<_> = marked(&links, wanted, Verdict::Stray).collect();
+        if (what.is_empty() && strays.is_empty()) || another_runs_here() {
+            return;
+        }
+        if !what.is_empty() {
             self.bus.publish(cause, RoutingFact::LeftOver { what });
+        }
+        let what = remove(&strays);
+        if !what.is_empty() {
+            self.bus.publish(cause, RoutingFact::StraysRemoved { what });
         }
     }
 }
 
-/// The addresses that are there and not wanted; those of the interfaces of virtual routers go with them.
-fn addresses(wanted: &Wanted) -> Vec<String> {
+/// Takes them off; those that are gone. What the kernel refuses is as it was, and it has no interface of this run's.
+fn remove(strays: &[(&Link, &PresentAddress)]) -> Vec<String> {
+    let Ok(mut requests) = Requests::routing() else { return Vec::new() };
+    let mut promotion = Promotion::default();
+    for (link, address) in strays {
+        if would_take_along(link, |going| going == *address) {
+            promotion.hold(&link.report.name);
+        }
+        let spec = AddressSpec { peer: address.peer, ..AddressSpec::new(address.address, address.prefix) };
+        requests.push_address(AddressOperation::Remove, link.report.index, &spec);
+    }
+    let answers = requests.carry_out();
+    let done = strays.iter().zip(answers).filter(|(_, answer)| answer.is_ok());
+    done.map(|((link, address), _)| words_of(link, address)).collect()
+}
+
+fn words_of(link: &Link, address: &PresentAddress) -> String {
+    format!("address {}/{} dev {}", address.address, address.prefix, link.report.name)
+}
+
+/// The interfaces as they are; none if the kernel does not tell.
+fn links() -> LinkTable {
     let mut links = LinkTable::default();
     let dumped = Monitor::open()
         .and_then(|mut monitor| monitor.dump(|notification| links.apply(notification, |_| {})));
-    if dumped.is_err() {
-        return Vec::new();
-    }
-    let mut found = Vec::new();
-    for link in links.iter().filter(|link| !link.report.alias.as_deref().is_some_and(is_mark)) {
-        let marked = link.addresses.iter().filter(|address| address.protocol == PROTOCOL_KEEPALIVED);
-        let left = marked.filter(|address| !wanted.addresses.contains(&(address.address, address.prefix)));
-        found.extend(left.map(|a| format!("address {}/{} dev {}", a.address, a.prefix, link.report.name)));
-    }
-    found.sort();
-    found
+    if dumped.is_err() { LinkTable::default() } else { links }
+}
+
+/// The addresses that bear the mark and are this to this run; those of the interfaces of virtual routers go with them.
+fn marked<'a>(
+    links: &'a LinkTable,
+    wanted: &'a Wanted,
+    verdict: Verdict,
+) -> impl Iterator<Item = (&'a Link, &'a PresentAddress)> {
+    let others = links.iter().filter(|link| !link.report.alias.as_deref().is_some_and(is_mark));
+    let all = others.flat_map(|link| link.addresses.iter().map(move |address| (link, address)));
+    all.filter(|(_, address)| address.protocol == PROTOCOL_KEEPALIVED)
+        .filter(move |(link, address)| wanted.judge(&link.report.name, address) == verdict)
 }
 
 fn words(entry: &Marked) -> String {
@@ -158,18 +223,40 @@ mod tests {
     use super::*;
     use crate::{RouterDefinition, RouterSpec};
 
+    fn present(text: &str) -> PresentAddress {
+        PresentAddress {
+            link: keepwatch_net::link::LinkIndex(2),
+            address: text.parse().unwrap(),
+            prefix: 32,
+            peer: None,
+            secondary: false,
+            tentative: false,
+            duplicate: false,
+            protocol: 0,
+        }
+    }
+
     #[test]
-    fn what_a_definition_has_is_wanted_and_nothing_else() {
+    fn what_a_definition_has_is_wanted_and_a_virtual_address_elsewhere_is_a_stray() {
         let address = |text: &str| InterfaceAddress::host(text.parse().unwrap());
         let vips = Arc::from([address("10.0.0.9")]);
         let spec = RouterSpec::new("VI_1".into(), "eth0".into(), VirtualRouterId(51), vips);
         let statics = Arc::from([RoutingEntry::Address(Box::new(address("10.0.0.8")))]);
         let routers = vec![RouterDefinition::detached(spec)];
         let wanted = Wanted::by(&Definitions { routers, statics, ..Definitions::default() });
-        for (text, prefix, is) in
-            [("10.0.0.9", 32, true), ("10.0.0.8", 32, true), ("10.0.0.9", 24, false), ("10.0.0.7", 32, false)]
-        {
-            assert_eq!(wanted.addresses.contains(&(text.parse().unwrap(), prefix)), is, "{text}/{prefix}");
+        let judge = |interface: &str, text: &str, prefix| {
+            let there = PresentAddress { prefix, protocol: PROTOCOL_KEEPALIVED, ..present(text) };
+            wanted.judge(&interface.into(), &there)
+        };
+        for (interface, text, prefix, verdict) in [
+            ("eth0", "10.0.0.9", 32, Verdict::Wanted),
+            ("eth0", "10.0.0.8", 32, Verdict::Wanted),
+            ("eth0", "10.0.0.8", 24, Verdict::Unknown),
+            ("eth0", "10.0.0.7", 32, Verdict::Unknown),
+            ("eth0", "10.0.0.9", 24, Verdict::Stray),
+            ("eth1", "10.0.0.9", 32, Verdict::Stray),
+        ] {
+            assert_eq!(judge(interface, text, prefix), verdict, "{text}/{prefix} dev {interface}");
         }
         assert!(!wanted.has(&Marked::Rule { ipv6: false, preference: 0 }));
     }

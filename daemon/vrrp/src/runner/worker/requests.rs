@@ -33,6 +33,8 @@ pub(super) struct Token {
     router: RouterId,
     place: Place,
     link: Option<LinkIndex>,
+    /// It was put there.
+    placed: bool,
     spec: Arc<crate::RouterSpec>,
     addresses: Arc<[InterfaceAddress]>,
     index: usize,
@@ -51,21 +53,22 @@ impl Worker {
             let Some(interface) = change.spec.interface_of(address) else { continue };
             let place: Place = (interface.clone(), address.address, prefix_of(address));
             // An interface that was renamed has the address all the same.
-            let link = match operation {
-                AddressOperation::Add => *link,
-                AddressOperation::Remove => self.placed.remove(&place).or(*link),
+            let placed = match operation {
+                AddressOperation::Add => None,
+                AddressOperation::Remove => self.placed.remove(&place),
             };
             let token = Token {
                 router: change.router,
                 place,
-                link,
+                link: placed.or(*link),
+                placed: placed.is_some(),
                 spec: change.spec.clone(),
                 addresses: change.addresses.clone(),
                 index,
                 cause: change.cause,
                 lost: change.lost,
             };
-            let result = match (link, operation) {
+            let result = match (token.link, operation) {
                 _ if self.shadow => Ok(Outcome::Changed),
                 (Some(link), _) => {
                     self.requested += 1;
@@ -111,7 +114,7 @@ impl Worker {
 
 /// Says what became of a request.
 pub(super) fn publish(bus: &Bus, answer: Answer<Token>) {
-    let Token { spec, addresses, index, cause, lost, .. } = answer.token;
+    let Token { placed, spec, addresses, index, cause, lost, .. } = answer.token;
     let Some(address) = addresses.get(index) else { return };
     let instance: Name = spec.name.clone();
     let slow = address.detect_duplicates && address.address.is_ipv6();
@@ -124,6 +127,10 @@ pub(super) fn publish(bus: &Bus, answer: Answer<Token>) {
             None => VrrpFact::AddressAdded { instance, address, adopted: outcome == Outcome::AlreadySo },
         },
         (AddressOperation::Remove, Ok(Outcome::Changed)) => VrrpFact::AddressRemoved { instance, address },
+        // The kernel took it away with something else: those of IPv6 when the interface was switched off, say.
+        (AddressOperation::Remove, Ok(Outcome::AlreadySo)) if placed => {
+            VrrpFact::AddressRemoved { instance, address }
+        }
         // Nothing happened, so there is nothing to tell.
         (AddressOperation::Remove, Ok(Outcome::AlreadySo)) => return,
         (operation, Err(errno)) => {

@@ -1,0 +1,153 @@
+//! Virtual server groups: what happens to all entries of one is posted once. In: facts, in the order of the bus. Out: of
+//! what happens to a virtual server, which group it is of, and whether it is told of another entry as well. Pure.
+
+use std::collections::{HashMap, HashSet};
+
+use keepwatch_bus::Fact;
+use keepwatch_bus::fact::ServiceFact;
+use keepwatch_bus::subject::{Name, ServiceKey};
+use keepwatch_model::VirtualServerKey;
+
+/// What is known of groups.
+#[derive(Debug, Default)]
+pub(super) struct Entries {
+    groups: HashMap<ServiceKey, Name>,
+    /// The entry that each group is told by.
+    firsts: HashMap<VirtualServerKey, ServiceKey>,
+    others: HashSet<ServiceKey>,
+}
+
+/// Where an event about a virtual server belongs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Place<'a> {
+    /// The group that its virtual server stands for.
+    pub(super) group: Option<&'a Name>,
+    /// It says of another entry of the group what is told of the first one.
+    pub(super) repeats: bool,
+}
+
+impl Entries {
+    /// Takes in which entries there are.
+    pub(super) fn note(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Service(ServiceFact::VirtualServerConfigured { service, settings }) => {
+                let key = settings.key.lasting();
+                // It may have stood for another group than it is of now, or for none.
+                self.firsts.retain(|known, first| first != service || *known == key);
+                self.forget(service);
+                let Some(group) = settings.group() else { return };
+                self.groups.insert(*service, group.clone());
+                if self.firsts.entry(key).or_insert(*service) != service {
+                    self.others.insert(*service);
+                }
+            }
+            Fact::Service(ServiceFact::VirtualServerRenamed { service, from }) => {
+                self.firsts.values_mut().filter(|first| *first == from).for_each(|first| *first = *service);
+                self.others.remove(service);
+            }
+            Fact::Service(ServiceFact::VirtualServerUnconfigured { service }) => {
+                self.firsts.retain(|_, first| first != service);
+                self.forget(service);
+            }
+            _ => {}
+        }
+    }
+
+    fn forget(&mut self, service: &ServiceKey) {
+        self.groups.remove(service);
+        self.others.remove(service);
+    }
+
+    /// Where what happened belongs.
+    pub(super) fn place(&self, fact: &Fact) -> Place<'_> {
+        let Some(service) = of_all_entries(fact) else { return Place::default() };
+        Place { group: self.groups.get(service), repeats: self.others.contains(service) }
+    }
+}
+
+/// The entry that a fact is about, if it is of those that are told of each entry of a group.
+fn of_all_entries(fact: &Fact) -> Option<&ServiceKey> {
+    let Fact::Service(fact) = fact else { return None };
+    Some(match fact {
+        ServiceFact::QuorumGained { service, .. }
+        | ServiceFact::QuorumLost { service, .. }
+        | ServiceFact::QuorumAwaited { service, .. }
+        | ServiceFact::ChecksSuspended { service }
+        | ServiceFact::ChecksResumed { service, .. }
+        | ServiceFact::SorryServerAdded { service, .. }
+        | ServiceFact::SorryServerRemoved { service, .. }
+        | ServiceFact::VirtualServerAdded { service, .. }
+        | ServiceFact::VirtualServerRemoved { service } => service,
+        ServiceFact::RealServerUp { real }
+        | ServiceFact::RealServerDown { real }
+        | ServiceFact::RealServerAdded { real, .. }
+        | ServiceFact::RealServerRemoved { real }
+        | ServiceFact::RealServerWeightChanged { real, .. }
+        | ServiceFact::RealServerUnconfigured { real } => &real.service,
+        ServiceFact::CheckSucceeded { checker, .. }
+        | ServiceFact::CheckFailed { checker, .. }
+        | ServiceFact::CheckNotRun { checker, .. }
+        | ServiceFact::PageDigestSeen { checker, .. }
+        | ServiceFact::CertificateSeen { checker, .. } => &checker.real.service,
+        // That an entry comes or goes is about that one.
+        ServiceFact::VirtualServerConfigured { .. }
+        | ServiceFact::VirtualServerRenamed { .. }
+        | ServiceFact::VirtualServerUnconfigured { .. }
+        | ServiceFact::RealServerConfigured { .. } => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use keepwatch_bus::{Configured, sample};
+    use keepwatch_model::{Protocol, VirtualServer};
+
+    use super::*;
+
+    fn entry(n: u8) -> ServiceKey {
+        sample::service_key(([10, 9, 0, n], 80))
+    }
+
+    fn configured(n: u8, group: Option<&str>) -> Fact {
+        let key = match group {
+            Some(name) => {
+                VirtualServerKey::Group { name: name.into(), protocol: Protocol::Tcp, family: None }
+            }
+            None => entry(n).into(),
+        };
+        let settings = Configured::new(1, VirtualServer { key, ..sample::service() });
+        ServiceFact::VirtualServerConfigured { service: entry(n), settings }.into()
+    }
+
+    fn lost(n: u8) -> Fact {
+        ServiceFact::QuorumLost { service: entry(n), quorum: 1, hysteresis: 0, weight: 0 }.into()
+    }
+
+    #[test]
+    fn one_entry_speaks_for_its_group() {
+        let mut entries = Entries::default();
+        for n in 1..=3 {
+            entries.note(&configured(n, Some("G")));
+        }
+        entries.note(&configured(4, None));
+        let told = |entries: &Entries| -> Vec<(bool, Option<Name>)> {
+            let places =
+                (1..=4).map(|n| (entries.place(&lost(n)).repeats, entries.place(&lost(n)).group.cloned()));
+            places.collect()
+        };
+        let of = Some(Name::from("G"));
+        let first = (false, of.clone());
+        let other = (true, of);
+        assert_eq!(told(&entries), [first.clone(), other.clone(), other.clone(), (false, None)]);
+        // A reload takes the first one away.
+        let renamed = ServiceFact::VirtualServerRenamed { service: entry(2), from: entry(1) };
+        entries.note(&renamed.into());
+        entries.note(&ServiceFact::VirtualServerUnconfigured { service: entry(1) }.into());
+        entries.note(&configured(2, Some("G")));
+        entries.note(&configured(3, Some("G")));
+        assert_eq!(told(&entries), [(false, None), first, other, (false, None)]);
+        // And one stands for itself from now on.
+        entries.note(&configured(3, None));
+        assert!(!entries.place(&lost(3)).repeats);
+    }
+}
