@@ -6,11 +6,13 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use nix::errno::Errno;
+
 /// Why a file is not read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unreadable {
     /// The system refused.
-    #[error("cannot be read: {0}")]
+    #[error("cannot be read: {}", in_words(.0))]
     Io(#[from] std::io::Error),
     /// It is no regular file, but this.
     #[error("is {0}, not a file")]
@@ -18,6 +20,11 @@ pub(crate) enum Unreadable {
     /// It has more bytes than this.
     #[error("is larger than {}", size(*.0))]
     TooLarge(u64),
+}
+
+/// What the system said, without the number that Rust adds.
+fn in_words(error: &std::io::Error) -> String {
+    error.raw_os_error().map_or_else(|| error.to_string(), |number| Errno::from_raw(number).desc().into())
 }
 
 /// A size for people.

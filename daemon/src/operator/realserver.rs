@@ -168,6 +168,10 @@ fn plan(what: &What, own: &BTreeSet<IpAddr>) -> Result<Plan> {
     let loaded = input::load(&what.file, &options)?;
     if loaded.diagnostics.has_errors() {
         let first = loaded.diagnostics.iter().find(|one| one.severity == Severity::Error);
+        // Its message names the file, of which there is nothing else to tell.
+        if let Some(unreadable) = first.filter(|first| first.code == "unreadable-file") {
+            bail!("{}", unreadable.message);
+        }
         bail!(
             "{}: {}: {} (`keepwatch check` tells): nothing is done by half of a file",
             input::name(&what.file).display(),
@@ -420,5 +424,8 @@ mod tests {
         assert_eq!(plan_of("80").unwrap().addresses.len(), 2);
         let error = plan_of("eighty").unwrap_err().to_string();
         assert!(error.contains("directors.conf") && error.contains("half of a file"), "{error}");
+        let gone = directory.path().join("none.conf");
+        let error = plan(&what(gone.clone()), &own).unwrap_err().to_string();
+        assert_eq!(error, format!("`{}` cannot be read: No such file or directory", gone.display()));
     }
 }
