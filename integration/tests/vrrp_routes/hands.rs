@@ -261,7 +261,9 @@ fn what_a_killed_run_left_and_the_next_does_not_want_is_told() -> Result<()> {
         std::fs::read_link(format!("/proc/{}/exe", ended.id())).is_err()
     })?;
     let other = Instance::new("VI_9").vrid(59).vip("10.78.9.7").interval("0.1").line("version 3");
-    let mut next = start(host, &other.to_string())?;
+    // Whatever it is called.
+    let names = "global_defs {\n process_name other\n vrrp_process_name other_vrrp\n}\n";
+    let mut next = start(host, &format!("{names}{other}"))?;
     next.wait_for_log(SAID)?;
     let log = next.process().log();
     let said: Vec<&str> = log.lines().filter(|line| line.contains(SAID)).collect();

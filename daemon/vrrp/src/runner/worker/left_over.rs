@@ -23,6 +23,7 @@ use super::Worker;
 use crate::Definitions;
 use crate::link::prefix_of;
 use crate::spec::is_mark;
+use crate::wire::IPPROTO_VRRP;
 
 /// What this run wants, of what may be there from before.
 #[derive(Default)]
@@ -82,7 +83,14 @@ impl Wanted {
         }
         let Some(places) = self.virtuals.get(&there.address) else { return Verdict::Unknown };
         let belongs = places.iter().any(|(name, prefix)| (name, *prefix) == (interface, there.prefix));
-        if belongs { Verdict::Wanted } else { Verdict::Stray }
+        // A link-local address is one of its link: on another it is another one, and the host answers nobody for ours by it.
+        let link_local = matches!(there.address, IpAddr::V6(address) if address.is_unicast_link_local());
+        let elsewhere = || link_local && places.iter().all(|(name, _)| name != interface);
+        match belongs {
+            true => Verdict::Wanted,
+            false if elsewhere() => Verdict::Unknown,
+            false => Verdict::Stray,
+        }
     }
 
     fn has(&self, there: &Marked) -> bool {
@@ -121,19 +129,24 @@ impl Worker {
         if (what.is_empty() && strays.is_empty()) || another_runs_here() {
             return;
         }
+        let (removed, refused) = remove(&strays);
+        what.extend(refused);
         if !what.is_empty() {
             self.bus.publish(cause, RoutingFact::LeftOver { what });
         }
-        let what = remove(&strays);
-        if !what.is_empty() {
-            self.bus.publish(cause, RoutingFact::StraysRemoved { what });
+        if !removed.is_empty() {
+            self.bus.publish(cause, RoutingFact::StraysRemoved { what: removed });
         }
     }
 }
 
-/// Takes them off; those that are gone. What the kernel refuses is as it was, and it has no interface of this run's.
-fn remove(strays: &[(&Link, &PresentAddress)]) -> Vec<String> {
-    let Ok(mut requests) = Requests::routing() else { return Vec::new() };
+/// Takes them off; those that are gone, and those that the kernel does not take off, each with why.
+fn remove(strays: &[(&Link, &PresentAddress)]) -> (Vec<String>, Vec<String>) {
+    let named = || strays.iter().map(|(link, address)| words_of(link, address));
+    let mut requests = match Requests::routing() {
+        Ok(requests) => requests,
+        Err(error) => return (Vec::new(), named().map(|what| format!("{what} ({error})")).collect()),
+    };
     let mut promotion = Promotion::default();
     for (link, address) in strays {
         if would_take_along(link, |going| going == *address) {
@@ -141,9 +154,14 @@ fn remove(strays: &[(&Link, &PresentAddress)]) -> Vec<String> {
         }
         requests.push_address(AddressOperation::Remove, link.report.index, &AddressSpec::of(address));
     }
-    let answers = requests.carry_out();
-    let done = strays.iter().zip(answers).filter(|(_, answer)| answer.is_ok());
-    done.map(|((link, address), _)| words_of(link, address)).collect()
+    let (mut removed, mut refused) = (Vec::new(), Vec::new());
+    for (what, answer) in named().zip(requests.carry_out()) {
+        match answer {
+            Ok(_) => removed.push(what),
+            Err(error) => refused.push(format!("{what} ({error})")),
+        }
+    }
+    (removed, refused)
 }
 
 fn words_of(link: &Link, address: &PresentAddress) -> String {
@@ -182,32 +200,67 @@ fn words(entry: &Marked) -> String {
     }
 }
 
-/// Whether another program runs in this network whose entries have the same mark. The supervisor and what else is of this
+/// Whether another program may run in this network whose entries have the same mark. The supervisor and what else is of this
 /// daemon does not count.
+///
+/// Its processes tell, where they can be seen and have a usual name; else the sockets by which it hears adverts, which the
+/// kernel shows whoever they are of: also of a container with processes of its own, in the network of the host.
+fn another_runs_here() -> bool {
+    let families = ["raw", "raw6"].map(|table| fs::read_to_string(format!("/proc/thread-self/net/{table}")));
+    let own = own_sockets();
+    families.into_iter().any(|table| match table {
+        Ok(table) => hears_adverts(&table).any(|socket| !own.contains(&socket)),
+        // Where there is no IPv6, there is no such table.
+        Err(error) => error.kind() != ErrorKind::NotFound,
+    }) || another_is_seen()
+}
+
+/// The inodes of this process' sockets.
+fn own_sockets() -> HashSet<u64> {
+    let descriptors = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let sockets = descriptors.filter_map(|descriptor| {
+        let link = fs::read_link(descriptor.path()).ok()?;
+        link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+    });
+    sockets.collect()
+}
+
+/// The inodes of the sockets of VRRP's protocol in a table of raw ones, in which it stands where others have a port
+/// (`raw_sock_seq_show`, `ip6_dgram_sock_seq_show`).
+fn hears_adverts(table: &str) -> impl Iterator<Item = u64> {
+    table.lines().skip(1).filter_map(|line| {
+        let mut words = line.split_ascii_whitespace().skip(1);
+        let (_, protocol) = words.next()?.rsplit_once(':')?;
+        let is_vrrp = u32::from_str_radix(protocol, 16) == Ok(u32::from(IPPROTO_VRRP));
+        words.nth(7)?.parse().ok().filter(|_| is_vrrp)
+    })
+}
+
+/// Whether there is a process of such a program.
 ///
 /// The link below `ns` is refused for a process that has more rights than this one (ptrace(2)), as any keepalived has; but
 /// what the kernel shows below `net` is one file for all processes of a network, and anybody may ask which.
-fn another_runs_here() -> bool {
+fn another_is_seen() -> bool {
     let network = |of: &str| {
         let dev = fs::metadata(format!("/proc/{of}/net/dev"))?;
         Ok::<_, io::Error>((dev.dev(), dev.ino()))
     };
     let (here, own) = (network("thread-self").ok(), std::process::id());
     let daemon = [own, nix::unistd::getppid().as_raw().unsigned_abs()];
-    let Ok(processes) = fs::read_dir("/proc") else { return false };
+    let Ok(processes) = fs::read_dir("/proc") else { return true };
     let names = processes.flatten().filter_map(|entry| entry.file_name().into_string().ok());
     names.filter(|name| name.parse::<u32>().is_ok_and(|number| !daemon.contains(&number))).any(|number| {
         marks(&number)
             && match network(&number) {
-                Ok(network) => Some(network) == here,
+                Ok(network) => here.is_none_or(|here| here == network),
                 // Any other error is that of a process which has ended, and is nowhere: nobody has asked for it yet.
                 Err(error) => error.kind() == ErrorKind::PermissionDenied,
             }
     })
 }
 
-/// Whether that process is of a program that makes entries with the mark. The supervisor and the worker have one name,
-/// whatever their files are called.
+/// Whether that process is of a program that makes entries with the mark, by the name that it has unless it was given
+/// another (`process_name`).
 fn marks(number: &str) -> bool {
     let name = fs::read_to_string(format!("/proc/{number}/comm")).unwrap_or_default();
     name.trim_end() == "keepwatchd" || name.starts_with("keepalived")
@@ -238,7 +291,7 @@ mod tests {
     #[test]
     fn what_a_definition_has_is_wanted_and_a_virtual_address_elsewhere_is_a_stray() {
         let address = |text: &str| InterfaceAddress::host(text.parse().unwrap());
-        let vips = Arc::from([address("10.0.0.9")]);
+        let vips = Arc::from([address("10.0.0.9"), address("fe80::1")]);
         let spec = RouterSpec::new("VI_1".into(), "eth0".into(), VirtualRouterId(51), vips);
         let statics = Arc::from([RoutingEntry::Address(Box::new(address("10.0.0.8")))]);
         let routers = vec![RouterDefinition::detached(spec)];
@@ -254,9 +307,20 @@ mod tests {
             ("eth0", "10.0.0.7", 32, Verdict::Unknown),
             ("eth0", "10.0.0.9", 24, Verdict::Stray),
             ("eth1", "10.0.0.9", 32, Verdict::Stray),
+            ("eth0", "fe80::1", 64, Verdict::Stray),
+            ("eth1", "fe80::1", 128, Verdict::Unknown),
         ] {
             assert_eq!(judge(interface, text, prefix), verdict, "{text}/{prefix} dev {interface}");
         }
         assert!(!wanted.has(&Marked::Rule { ipv6: false, preference: 0 }));
+    }
+
+    #[test]
+    fn sockets_of_adverts_are_found_among_raw_ones() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n \
+             101: 00000000:00FF 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 109 2 0000000000000000 0\n \
+             120: 120000E0:0070 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 117 2 0000000000000000 0\n";
+        assert_eq!(hears_adverts(table).collect::<Vec<_>>(), [117]);
+        assert_eq!(hears_adverts("").count() + hears_adverts("x\ny\n: 1:\n").count(), 0);
     }
 }
