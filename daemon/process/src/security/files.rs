@@ -101,11 +101,14 @@ fn trim(mut line: &[u8]) -> &[u8] {
 /// The interpreter that a script names and that is not there, so that the script can't be run, whatever its rights.
 pub(super) fn missing_interpreter(script: &Path, search_path: &OsStr) -> Option<PathBuf> {
     let (interpreter, argument) = first_line(script)?;
-    if !interpreter.exists() {
+    // Of one that may not be looked at nothing is known.
+    if matches!(interpreter.try_exists(), Ok(false)) {
         return Some(interpreter);
     }
-    // env(1) would look for a program whose name ends with it; any other missing program is its own to tell.
-    let by_env = is_env(&interpreter) && argument.as_bytes().ends_with(b"\r");
+    // env(1) would look for a program whose name ends with it, but where it splits its argument itself: for that it is a
+    // blank. Any other missing program is its own to tell.
+    let splits = argument.as_bytes().starts_with(b"-");
+    let by_env = is_env(&interpreter) && argument.as_bytes().ends_with(b"\r") && !splits;
     let of_env = argument.as_bytes().split(is_blank).next_back().map(OsStr::from_bytes);
     of_env.filter(|name| by_env && find(name, search_path).is_none()).map(PathBuf::from)
 }

@@ -139,6 +139,7 @@ fn a_script_without_its_interpreter_is_said_to_have_none_and_why() {
         "exit 0\r",
         "#!",
         "#!/bin/sh -e\r",
+        "#!/usr/bin/env -S sh -e\r",
     ] {
         assert!(look_at(good).is_ok(), "{good:?}: {:?}", look_at(good));
     }
