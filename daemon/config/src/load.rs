@@ -233,6 +233,7 @@ impl Source<'_> {
         if !context.lost_names.is_empty() {
             context.diagnostics.drop_undefined(&context.lost_names);
         }
+        context.judge_files();
         context.circumstances.seed = self.seed;
         let mut loaded = finish(config, places, self.mains, context);
         if self.options.for_cluster {

@@ -25,6 +25,8 @@ use crate::source::{FileId, SourceMap, Span};
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
     dropped: usize,
+    /// Of those that were dropped, how many are of each file, and how many of them mistakes.
+    dropped_of: HashMap<FileId, (usize, usize)>,
     outcomes: Outcomes,
     errors: usize,
     sources: Arc<SourceMap>,
@@ -58,6 +60,11 @@ impl Diagnostics {
             self.list.push(diagnostic);
         } else {
             self.dropped += 1;
+            if let Some(span) = diagnostic.span {
+                let (dropped, errors) = self.dropped_of.entry(span.file).or_default();
+                *dropped += 1;
+                *errors += usize::from(diagnostic.severity == Severity::Error);
+            }
         }
     }
 
@@ -104,6 +111,22 @@ impl Diagnostics {
         };
         self.errors -= self.list.iter().filter(|diagnostic| follows(diagnostic)).count();
         self.list.retain(|diagnostic| !follows(diagnostic));
+    }
+
+    /// Drops all that is said of these files; what it leads to stays.
+    pub(crate) fn drop_of(&mut self, files: &HashSet<FileId>) {
+        if files.is_empty() {
+            return;
+        }
+        for (dropped, errors) in files.iter().filter_map(|file| self.dropped_of.remove(file)) {
+            self.dropped -= dropped;
+            self.errors -= errors;
+        }
+        self.list.retain(|diagnostic| {
+            let of_them = diagnostic.span.is_some_and(|span| files.contains(&span.file));
+            self.errors -= usize::from(of_them && diagnostic.severity == Severity::Error);
+            !of_them
+        });
     }
 
     pub(crate) fn set_sources(&mut self, sources: Arc<SourceMap>) {

@@ -1,11 +1,12 @@
 //! Can the files of the `SSL` block be read? Each that can't is said, for no check of `SSL_GET` is made then.
 
-use std::fs::File;
+use std::path::Path;
 
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::load::Loaded;
 use crate::model::Config;
 use crate::places::find_word;
+use crate::regular_file::RegularFile;
 
 /// Opens each of them.
 pub(super) fn check(loaded: &Loaded, config: &Config, diagnostics: &mut Diagnostics) {
@@ -15,8 +16,8 @@ pub(super) fn check(loaded: &Loaded, config: &Config, diagnostics: &mut Diagnost
     let (certificate, key) = identity.unzip();
     for (keyword, file) in [("ca", ssl.ca.as_ref()), ("certificate", certificate), ("key", key)] {
         let Some(file) = file else { continue };
-        let Err(error) = File::open(&**file) else { continue };
-        let message = format!("`{keyword}` of `SSL`: {file}: {error}");
+        let Err(problem) = RegularFile::open(Path::new(&**file)) else { continue };
+        let message = format!("`{keyword}` of `SSL`: {file} {problem}");
         let diagnostic = Diagnostic::warning("unreadable-ssl", message);
         diagnostics.push(match find_word(loaded, file) {
             Some(span) => diagnostic.at(span, "no check of `SSL_GET` is made without it"),

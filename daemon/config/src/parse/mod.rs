@@ -207,7 +207,8 @@ impl<'a> Parser<'a> {
             Some(Shape::Lines) => self.line_of_block(&name, words),
             Some(Shape::Keywords(_)) | None => {
                 let known = schema::find(self.block(), &name.text);
-                self.context.count_keyword(known.is_some());
+                let somewhere = || !schema::blocks_with(&name.text).is_empty();
+                self.context.count_keyword(name.span, known.is_some(), known.is_none() && somewhere());
                 let rest = known.and_then(|found| self.next_statement(found, &mut words, line));
                 let statement = match known {
                     Some(found) => Some(self.without_foreign(found, name, words)),

@@ -14,6 +14,9 @@ use crate::source::{FileId, SourceMap, Span};
 /// So many unknown keywords, and more than known ones, are no configuration at all.
 const MOST_UNKNOWN: usize = 5_000;
 
+/// So many lines without a keyword, and next to none with one, are of another language.
+const FOREIGN: usize = 5;
+
 /// A command and where it is written.
 #[derive(Clone, Debug)]
 pub(crate) struct Command {
@@ -54,6 +57,19 @@ pub(crate) struct Context {
     /// How many keywords were known, and how many were not.
     known_words: usize,
     unknown_words: usize,
+    /// The same of each file.
+    words_of: HashMap<FileId, Words>,
+}
+
+/// What stands in a file where keywords should be.
+#[derive(Debug, Default)]
+struct Words {
+    known: usize,
+    /// Keywords of other blocks.
+    misplaced: usize,
+    unknown: usize,
+    /// The first that is not known.
+    first: Option<Span>,
 }
 
 impl Context {
@@ -72,10 +88,20 @@ impl Context {
         }
     }
 
-    /// A word was found where a keyword should be; is it one? Gives up a text that has next to none.
-    pub(crate) fn count_keyword(&mut self, known: bool) {
+    /// A word was found where a keyword should be; is it one here, or at least `somewhere`? Gives up a text that has next to
+    /// none.
+    pub(crate) fn count_keyword(&mut self, at: Span, known: bool, somewhere: bool) {
         self.known_words += usize::from(known);
         self.unknown_words += usize::from(!known);
+        let words = self.words_of.entry(at.file).or_default();
+        match (known, somewhere) {
+            (true, _) => words.known += 1,
+            (false, true) => words.misplaced += 1,
+            (false, false) => {
+                words.unknown += 1;
+                words.first.get_or_insert(at);
+            }
+        }
         if !known && !self.stopped && self.unknown_words > MOST_UNKNOWN.max(self.known_words) {
             self.diagnostics.push_last(
                 Diagnostic::error("too-many-mistakes", "too many mistakes to go on reading").fatal().help(
@@ -87,6 +113,33 @@ impl Context {
                 ),
             );
             self.stopped = true;
+        }
+    }
+
+    /// Of a file that is no configuration (prose, or that of another program) one thing is said, and not one of each line. Of
+    /// one that is included no line is shown, for what secrets it has nobody knows. Some words of prose happen
+    /// to be keywords, more of them of some block or other.
+    pub(crate) fn judge_files(&mut self) {
+        let words = std::mem::take(&mut self.words_of).into_iter();
+        let is_foreign = |words: &Words| words.unknown >= FOREIGN.max(10 * words.known + 2 * words.misplaced);
+        let foreign = words.filter(|(_, words)| is_foreign(words));
+        let mut foreign: Vec<_> = foreign.filter_map(|(file, words)| Some((file, words.first?))).collect();
+        foreign.sort_by_key(|(file, _)| *file);
+        self.diagnostics.drop_of(&foreign.iter().map(|(file, _)| *file).collect());
+        for (file, first) in foreign {
+            let path = self.sources.file(file).path.display();
+            let message =
+                format!("{path} is no configuration: next to none of its lines begins with a keyword");
+            let included = self.sources.chain(first).map(|expansion| expansion.at).find(|at| at.file != file);
+            let (at, label) = match included {
+                Some(at) => (at, "included here"),
+                None => (first, "nothing is known from here on"),
+            };
+            self.diagnostics.push(
+                Diagnostic::error("no-configuration", message)
+                    .at(at, label)
+                    .help("nothing in it has an effect"),
+            );
         }
     }
 
@@ -120,10 +173,10 @@ mod tests {
     fn a_text_is_given_up_when_next_to_nothing_in_it_is_a_keyword() {
         // One in each of very many blocks is a mistake, or of a newer keepalived, and no reason to give up.
         let mut much = Context::default();
-        (0..30_000).for_each(|n| much.count_keyword(n % 3 > 0));
+        (0..30_000).for_each(|n| much.count_keyword(Span::default(), n % 3 > 0, false));
         assert!(!much.stopped);
         let mut garbage = Context::default();
-        (0..=MOST_UNKNOWN).for_each(|_| garbage.count_keyword(false));
+        (0..=MOST_UNKNOWN).for_each(|_| garbage.count_keyword(Span::default(), false, false));
         assert!(garbage.stopped);
         assert_eq!(
             garbage.diagnostics.iter().map(|said| said.code).collect::<Vec<_>>(),

@@ -56,6 +56,14 @@ const EXAMPLES: &[Example] = &[
     ("too-many-mistakes", "100,000 lines of nonsense", |_| {
         text(&(0..100_000).map(|number| format!("nonsense{number}\n")).collect::<String>())
     }),
+    ("no-configuration", "`include` of a file of prose, or of another program's", |directory| {
+        directory.write(
+            "prose.txt",
+            "Nothing of what\nfollows is\nin any way\nknown to\nanybody here\n".as_bytes(),
+            0o644,
+        );
+        file(directory, "prose.conf", b"include prose.txt\n")
+    }),
     ("circular-include", "`self.conf` with the line `include self.conf`", |directory| {
         file(directory, "self.conf", b"include self.conf\n")
     }),

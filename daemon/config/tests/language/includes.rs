@@ -289,3 +289,24 @@ fn what_cannot_be_the_main_file_is_one_mistake_that_names_it() {
         assert!(loaded.diagnostics.render_text(false).contains(named), "{name}");
     }
 }
+
+/// A file that fell into the directory, or a name that is not the one that was meant: one thing is said of it, where it is
+/// included, and none of its lines is shown.
+#[test]
+fn of_a_file_that_is_no_configuration_one_thing_is_said() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let put = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).expect("written");
+    let notes = "Nothing here is\nof any\nmeaning:\npassword s3cret\nto\nanybody\nelse.\n".repeat(400);
+    put("notes.conf", &format!("{notes}instance of what\nhappens to be a keyword\n"));
+    put("main.conf", "global_defs {\nrouter_id a\n}\ninclude notes.conf\n");
+    let loaded = load(&directory.path().join("main.conf"), &options());
+    let text = loaded.diagnostics.render_text(false);
+    assert_eq!(reading::codes(&loaded), ["no-configuration"], "{text}");
+    assert!(text.contains("main.conf:4:") && !text.contains("s3cret"), "{text}");
+    assert_eq!(loaded.diagnostics.exit_status(), 5);
+    assert_eq!(&*loaded.config.expect("it runs").global.router_id, "a");
+    // Mistakes are told each: these words are keywords elsewhere, or nearly.
+    put("notes.conf", "priority 1\nadvert_int 1\nprioritty 1\nstate MASTER\nnopreempt\ngarp_master_dela 1\n");
+    let loaded = load(&directory.path().join("main.conf"), &options());
+    assert!(!reading::codes(&loaded).contains(&"no-configuration"));
+}

@@ -207,13 +207,17 @@ impl Interfaces {
             }
             Change::Vanished { index, renamed, .. } => {
                 self.close(|listener| listener.index == Some(index));
+                let port = out.ports.get(id).filter(|port| *port == index);
+                // By one that is gone nothing leaves; a master resigns by one that is there still, whatever its name.
+                if port.is_some() && renamed.is_none() {
+                    out.ports.set(id, None);
+                }
                 let renamed = renamed.filter(|_| self.watched.contains(&name));
                 let interface = name.clone();
                 let cause =
                     renamed.map(|to| out.publish(None, LinkFact::LinkRenamed { interface, to }.into()));
-                // A master resigns by what is there still, whatever its name.
                 self.tell_because(cause, &name, now, node, out);
-                if out.ports.get(id) == Some(index) {
+                if port.is_some() {
                     out.ports.set(id, None);
                 }
             }
