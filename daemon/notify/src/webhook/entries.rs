@@ -11,7 +11,7 @@ use keepwatch_model::VirtualServerKey;
 /// What is known of groups.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
-    groups: HashMap<ServiceKey, Name>,
+    groups: HashMap<ServiceKey, (Name, VirtualServerKey)>,
     /// The entry that each group is told by.
     firsts: HashMap<VirtualServerKey, ServiceKey>,
     others: HashSet<ServiceKey>,
@@ -33,23 +33,38 @@ impl Entries {
             Fact::Service(ServiceFact::VirtualServerConfigured { service, settings }) => {
                 let key = settings.key.lasting();
                 // It may have stood for another group than it is of now, or for none.
-                self.firsts.retain(|known, first| first != service || *known == key);
+                if self.groups.get(service).is_some_and(|(_, before)| *before != key) {
+                    self.step_down(service);
+                }
                 self.forget(service);
                 let Some(group) = settings.group() else { return };
-                self.groups.insert(*service, group.clone());
+                self.groups.insert(*service, (group.clone(), key.clone()));
                 if self.firsts.entry(key).or_insert(*service) != service {
                     self.others.insert(*service);
                 }
             }
             Fact::Service(ServiceFact::VirtualServerRenamed { service, from }) => {
-                self.firsts.values_mut().filter(|first| *first == from).for_each(|first| *first = *service);
+                let Some((group, key)) = self.groups.get(from).cloned() else { return };
+                // The one before may stay in the group.
+                if self.firsts.insert(key.clone(), *service).is_some_and(|before| before == *from) {
+                    self.others.insert(*from);
+                }
+                self.groups.insert(*service, (group, key));
                 self.others.remove(service);
             }
             Fact::Service(ServiceFact::VirtualServerUnconfigured { service }) => {
-                self.firsts.retain(|_, first| first != service);
+                self.step_down(service);
                 self.forget(service);
             }
             _ => {}
+        }
+    }
+
+    /// It does not speak for its group any more, if it did.
+    fn step_down(&mut self, service: &ServiceKey) {
+        let Some((_, key)) = self.groups.get(service) else { return };
+        if self.firsts.get(key) == Some(service) {
+            self.firsts.remove(key);
         }
     }
 
@@ -61,7 +76,10 @@ impl Entries {
     /// Where what happened belongs.
     pub(super) fn place(&self, fact: &Fact) -> Place<'_> {
         let Some(service) = of_all_entries(fact) else { return Place::default() };
-        Place { group: self.groups.get(service), repeats: self.others.contains(service) }
+        Place {
+            group: self.groups.get(service).map(|(name, _)| name),
+            repeats: self.others.contains(service),
+        }
     }
 }
 
@@ -146,6 +164,13 @@ mod tests {
         entries.note(&configured(2, Some("G")));
         entries.note(&configured(3, Some("G")));
         assert_eq!(told(&entries), [(false, None), first, other, (false, None)]);
+        // Another one puts an entry before all others, and those stay.
+        entries.note(&ServiceFact::VirtualServerRenamed { service: entry(1), from: entry(2) }.into());
+        entries.note(&configured(1, Some("G")));
+        assert_eq!(
+            told(&entries)[..3],
+            [(false, Some("G".into())), (true, Some("G".into())), (true, Some("G".into()))]
+        );
         // And one stands for itself from now on.
         entries.note(&configured(3, None));
         assert!(!entries.place(&lost(3)).repeats);
