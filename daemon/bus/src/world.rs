@@ -134,11 +134,21 @@ impl World {
 
     /// The entry of its virtual server group whose checkers speak for this one too: itself, where it is of none.
     pub fn first_of<'a>(&'a self, service: &'a Service) -> &'a Service {
-        let Some(group) = service.settings.group() else { return service };
+        if service.settings.group().is_none() {
+            return service;
+        }
+        // A new one that a reload has put before the others stands behind them, and has their checkers.
+        let speaks = |entry: &&Service| entry.reals.values().any(|real| !real.checkers.is_empty());
+        let mut first = None;
+        let mut entries = self.entries_of(service).inspect(|entry| _ = *first.get_or_insert(*entry));
+        entries.find(speaks).or(first).unwrap_or(service)
+    }
+
+    /// The entries of the virtual server group that this is one of; itself, where it is of none.
+    pub(crate) fn entries_of<'a>(&'a self, service: &'a Service) -> impl Iterator<Item = &'a Service> {
         let key = service.settings.key.lasting();
-        let is_of_it =
-            |other: &&Service| other.settings.group() == Some(group) && other.settings.key.lasting() == key;
-        self.services.values().find(is_of_it).unwrap_or(service)
+        let here = self.services.at_position(service.settings.position);
+        here.filter(move |entry| entry.settings.key.lasting() == key)
     }
 
     pub(crate) fn real_mut(&mut self, key: &RealKey) -> Option<&mut RealServer> {

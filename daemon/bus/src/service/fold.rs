@@ -39,11 +39,15 @@ impl ServiceFact {
                 w.services.remove(service);
             }
             Self::RealServerConfigured { real, starts_up, checked, settings } => {
+                let hindered = is_hindered_elsewhere(w, real);
                 let Some(s) = w.services.get_mut(&real.service) else { return };
                 let settings = settings.clone();
+                // Of an entry of a group for which another is checked nothing is found out here.
+                let mut is_checked = false;
                 match s.reals.get_mut(&real.real) {
                     Some(known) => {
                         let seen = std::mem::take(&mut known.checkers);
+                        is_checked = !seen.is_empty();
                         known.checkers = follow(seen, &known.settings, &settings);
                         known.settings = settings;
                         known.checked = *checked;
@@ -55,7 +59,7 @@ impl ServiceFact {
                             up: *starts_up,
                             checked: *checked,
                             resting: s.resting,
-                            hindered: false,
+                            hindered,
                             weight: None,
                             refused: None,
                             changed: None,
@@ -65,7 +69,9 @@ impl ServiceFact {
                     }
                 }
                 s.reals.settle(&real.real);
-                set_hindered(w, real);
+                if is_checked {
+                    set_hindered(w, real);
+                }
             }
             Self::RealServerUnconfigured { real } => {
                 if let Some(s) = w.services.get_mut(&real.service) {
@@ -267,23 +273,27 @@ fn unhinder(w: &mut World, key: &CheckerKey) {
 /// Whether any check of a real server can be made, by what is known of its checkers; and with it that at the other entries
 /// of its group, of which nobody tells.
 fn set_hindered(w: &mut World, key: &RealKey) {
-    let Some(real) = w.real(key) else { return };
+    let Some(service) = w.services.get(&key.service) else { return };
+    let Some(real) = service.reals.get(&key.real) else { return };
     let count = real.hindrances().count();
     if count == 0 && !real.hindered {
         return;
     }
     let hindered = count > 0 && count >= real.settings.checkers.len() + real.settings.followed().count();
-    let group = w.services.get(&key.service).filter(|s| s.settings.group().is_some());
-    let group = group.map(|s| s.settings.key.lasting());
-    if let Some(real) = w.real_mut(key) {
-        real.hindered = hindered;
-    }
-    let Some(group) = group else { return };
-    for service in w.services.values_mut().filter(|other| other.settings.key.lasting() == group) {
-        if let Some(real) = service.reals.get_mut(&key.real) {
+    let (lasting, position) = (service.settings.key.lasting(), service.settings.position);
+    let here = w.services.at_position_mut(position);
+    for entry in here.filter(|entry| entry.settings.key.lasting() == lasting) {
+        if let Some(real) = entry.reals.get_mut(&key.real) {
             real.hindered = hindered;
         }
     }
+}
+
+/// Whether no check of a real server can be made that is told of at another entry of the group first.
+fn is_hindered_elsewhere(w: &World, key: &RealKey) -> bool {
+    let Some(service) = w.services.get(&key.service) else { return false };
+    let mut others = w.entries_of(service).filter(|entry| entry.key != key.service);
+    others.find_map(|entry| entry.reals.get(&key.real)).is_some_and(|real| real.hindered)
 }
 
 fn report(w: &mut World, key: &CheckerKey, failure: Option<Failure>, change: Change) {

@@ -90,6 +90,16 @@ impl<K, V: Placed> Ordered<K, V> {
         self.values.range((position, 0)..).next().map(|(_, value)| value.as_ref())
     }
 
+    /// All that are at this place: the entries of a virtual server group are at one.
+    pub fn at_position(&self, position: u32) -> impl Iterator<Item = &V> {
+        self.values.range((position, 0)..=(position, u32::MAX)).map(|(_, value)| value.as_ref())
+    }
+
+    /// As [`Self::at_position`]; their places stay.
+    pub(crate) fn at_position_mut(&mut self, position: u32) -> impl Iterator<Item = &mut V> {
+        self.values.range_mut((position, 0)..=(position, u32::MAX)).map(|(_, value)| value.as_mut())
+    }
+
     /// The one of this number, from 0.
     pub fn nth(&self, number: usize) -> Option<&V> {
         // Nearly always the places are 1, 2, 3…

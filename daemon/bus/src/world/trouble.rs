@@ -3,8 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use jiff::Timestamp;
-use keepwatch_model::{Followed, Level, LinkTarget, Priority, TrackedKind, Tracking};
+use jiff::{SignedDuration, Timestamp};
+use keepwatch_model::{Family, Followed, Level, LinkTarget, Priority, TrackedKind, Tracking};
 use serde::{Deserialize, Serialize};
 
 use super::{Change, Instance, Interface, Tracker, World};
@@ -17,6 +17,8 @@ mod servers;
 
 /// So many names stand in one line; the rest is counted.
 const NAMED: usize = 4;
+/// How long a worker that had to be started again is trouble.
+const RESTARTED_LATELY: SignedDuration = SignedDuration::from_hours(24);
 
 /// How much a thing that is wrong weighs, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -113,7 +115,9 @@ impl World {
             let trouble = Trouble::new(Weight::Outage, format!("{part} hangs"), &hung.doing);
             Trouble { since: Some(hung.since), event: hung.event, ..trouble }
         }));
-        all.extend(self.restarts.iter().map(|restarts| {
+        // What has run on since for so long is nothing to call somebody for any more; counters and history go on telling of it.
+        let lately = Timestamp::now() - RESTARTED_LATELY;
+        all.extend(self.restarts.iter().filter(|restarts| restarts.changed.at > lately).map(|restarts| {
             let times = if restarts.count == 1 { "once".into() } else { format!("{} times", restarts.count) };
             let what = format!("the worker had to be started again ({times})");
             Trouble::new(Weight::Degraded, what, &restarts.reason).by(Some(restarts.changed))
@@ -169,7 +173,8 @@ impl World {
         why.extend(made.filter(|link| !link.up).map(is_down));
         let no_source = instance.no_source.filter(|_| down.is_none());
         why.extend(no_source.map(|source| {
-            let duplicate = primary.and_then(|link| link.duplicate).map(|address| {
+            let duplicate = primary.filter(|_| settings.family == Family::Inet6);
+            let duplicate = duplicate.and_then(|link| link.duplicate).map(|address| {
                 format!(": another host on the link has {address} (duplicate address detection)")
             });
             format!("{source}{}", duplicate.unwrap_or_default())
@@ -371,6 +376,18 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_that_was_started_again_is_trouble_for_a_day() {
+        let mut world = World::default();
+        for (hours, troubles) in [(23, 1), (25, 0)] {
+            let fact = DaemonFact::WorkerRestarted { reason: "signal 11".into(), count: 1 };
+            let mut event = sample::event(1, None, fact);
+            event.at = Timestamp::now() - SignedDuration::from_hours(hours);
+            world.apply(&event);
+            assert_eq!(world.trouble().len(), troubles, "{hours} h ago: {:?}", world.trouble());
+        }
+    }
+
+    #[test]
     fn a_fault_names_what_it_is_for() {
         let instance = || Name::from("VI_1");
         let source = |address, wanted| -> Fact {
@@ -390,8 +407,10 @@ mod tests {
             address: std::net::Ipv6Addr::LOCALHOST,
         }
         .into();
+        assert_eq!(of(vec![up.clone(), duplicate.clone(), source(None, None)]), bare, "it is of IPv4");
+        let of_ipv6 = keepwatch_model::Instance { family: Family::Inet6, ..sample::instance() };
         assert_eq!(
-            of(vec![up.clone(), duplicate, source(None, None)]),
+            fault(of_ipv6, Process::default(), vec![up.clone(), duplicate, source(None, None)]),
             format!("{bare}: another host on the link has ::1 (duplicate address detection)")
         );
         assert_eq!(of(vec![source(None, None), source(wanted, None)]), "see its story", "it is back");

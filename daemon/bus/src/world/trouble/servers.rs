@@ -1,6 +1,6 @@
 //! What does not work of virtual servers, their real servers and checkers.
 //!
-//! All entries of a virtual server group have the same real servers, which are checked once, by the first entry: a trouble
+//! All entries of a virtual server group have the same real servers, which are checked once, by one of them, the first: a trouble
 //! that all have is one, and named by the group. An entry that is otherwise than the first one is told of by itself.
 
 use std::collections::HashMap;
@@ -17,7 +17,9 @@ pub(super) fn trouble(world: &World, all: &mut Vec<Trouble>) {
     let mut firsts = HashMap::new();
     for service in world.services.values() {
         let first = match service.settings.group() {
-            Some(_) => *firsts.entry(service.settings.key.lasting()).or_insert(service),
+            Some(_) => {
+                *firsts.entry(service.settings.key.lasting()).or_insert_with(|| world.first_of(service))
+            }
             None => service,
         };
         of_quorum(service, first, all);

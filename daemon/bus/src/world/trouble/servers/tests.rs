@@ -89,6 +89,25 @@ fn a_group_is_in_one_trouble_whatever_entries_it_has() {
     let not_run = ServiceFact::CheckNotRun { checker: checker.clone(), error: "no address".into() };
     tell(&mut world, not_run);
     assert_eq!(states(&world), [RealState::Unchecked; 3]);
+    // By a reload nothing becomes known, neither at those entries nor at a new one.
+    let new = ServiceKey::Address { address: [10, 9, 0, 99].into(), port: 80, protocol: Protocol::Tcp };
+    let settings = Configured::new(1, VirtualServer { key: group.clone(), ..sample::service() });
+    tell(&mut world, ServiceFact::VirtualServerConfigured { service: new, settings });
+    for service in entries.iter().chain([&new]) {
+        let settings = RealServer { checkers: vec![sample::tcp_check(at).into()], ..sample::real_server() };
+        let (real, settings) = (key(service), Configured::new(1, settings));
+        tell(
+            &mut world,
+            ServiceFact::RealServerConfigured { real, starts_up: true, checked: true, settings },
+        );
+    }
+    assert_eq!(states(&world), [RealState::Unchecked; 3]);
+    assert_eq!(world.real(&key(&new)).unwrap().state(), RealState::Unchecked);
+    // One that has come before the others stands behind them, and is the one that is checked.
+    tell(&mut world, ServiceFact::VirtualServerRenamed { service: new, from: entries[0] });
+    assert_eq!(world.first_of(world.services.get(&entries[1]).unwrap()).key, new);
+    tell(&mut world, ServiceFact::VirtualServerRenamed { service: entries[0], from: new });
+    tell(&mut world, ServiceFact::VirtualServerUnconfigured { service: new });
     let failed = ServiceFact::CheckFailed {
         checker,
         failure: Failure::new(FailureReason::Refused, "connection refused"),
