@@ -13,6 +13,7 @@
 //! nothing but mail.
 
 mod digest;
+mod entries;
 pub mod fifos;
 mod letter;
 mod mail;

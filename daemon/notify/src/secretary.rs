@@ -10,9 +10,9 @@ use std::net::SocketAddr;
 use keepwatch_bus::fact::ServiceFact;
 use keepwatch_bus::subject::{CheckerKey, Name, RealKey, ServiceKey, VirtualAddress, VrrpState};
 use keepwatch_bus::{Event, EventId, Fact, FlatMap, History};
-use keepwatch_model::VirtualServerKey;
 
 use crate::Letter;
+use crate::entries::Entries;
 use crate::news::News;
 use crate::occasions::service_label;
 
@@ -23,7 +23,7 @@ pub struct Secretary {
     groups: HashMap<Name, Router>,
     /// Those that are told of: of a group, the entry that it is known by.
     services: HashMap<ServiceKey, Service>,
-    leads: HashMap<VirtualServerKey, ServiceKey>,
+    entries: Entries,
     /// By their virtual server: there may be tens of thousands.
     reals: HashMap<ServiceKey, FlatMap<SocketAddr, Real>>,
     wishes: Wishes,
@@ -145,10 +145,8 @@ impl Secretary {
                 // With `alpha` it starts with nobody, and what its servers' checks say is a change.
                 let starts = self.services.get(&service).map_or(!settings.alpha, |known| known.starts);
                 let group = settings.group().cloned();
-                // It may have stood for another group than it is of now.
-                let key = settings.key.lasting();
-                self.leads.retain(|known, lead| *lead != service || *known == key);
-                if group.is_some() && *self.leads.entry(key).or_insert(service) != service {
+                self.entries.configured(&service, settings);
+                if self.entries.is_told_by_another(&service) {
                     return Vec::new();
                 }
                 let known = Service { group, alert: settings.smtp_alert, alpha: settings.alpha, starts };
@@ -156,7 +154,7 @@ impl Secretary {
                 Vec::new()
             }
             News::ServiceRenamed { service, from } => {
-                self.leads.values_mut().filter(|lead| **lead == from).for_each(|lead| *lead = service);
+                self.entries.renamed(&service, &from);
                 if let Some(known) = self.services.remove(&from) {
                     self.services.insert(service, known);
                 }
@@ -167,7 +165,7 @@ impl Secretary {
             }
             News::ServiceRemoved { service } => {
                 self.services.remove(&service);
-                self.leads.retain(|_, lead| *lead != service);
+                self.entries.removed(&service);
                 // Nobody tells of its real servers one by one; if it comes back, they begin anew.
                 self.reals.remove(&service);
                 Vec::new()

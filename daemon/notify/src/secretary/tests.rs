@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use keepwatch_bus::fact::{DaemonFact, Failure, FailureReason, ServiceFact, VrrpFact};
 use keepwatch_bus::{Configured, sample};
-use keepwatch_model::{Instance, Protocol, RealServer, SyncGroup, VirtualServer};
+use keepwatch_model::{Instance, Protocol, RealServer, SyncGroup, VirtualServer, VirtualServerKey};
 
 use super::*;
 

@@ -7,11 +7,9 @@
 //! | [`filter`] | which events a receiver wants; pure |
 //! | [`message`] | an event with what led to it, in JSON; pure |
 //! | [`alerts`] | what begins and ends, as Alertmanager takes it; pure |
-//! | `entries` | which entry of a virtual server group speaks for all of them; pure |
 //! | `gone` | which alerts have outlived their trouble; pure |
 
 pub mod alerts;
-mod entries;
 pub mod filter;
 mod gone;
 pub mod message;
@@ -35,10 +33,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use alerts::Alerts;
-use entries::{Entries, Place};
 use filter::Filter;
 use message::Draft;
 pub use settings::WebhookSettings;
+
+use crate::entries::{Entries, Place};
 
 /// How long what waits is still tried when the daemon ends.
 const FAREWELL: Duration = Duration::from_millis(700);

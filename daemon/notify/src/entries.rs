@@ -1,4 +1,4 @@
-//! Virtual server groups: what happens to all entries of one is posted once. In: facts, in the order of the bus. Out: of
+//! Virtual server groups: what happens to all entries of one is told once. In: facts, in the order of the bus. Out: of
 //! what happens to a virtual server, which group it is of, and whether it is told of another entry as well. Pure.
 
 use std::collections::{HashMap, HashSet};
@@ -6,11 +6,11 @@ use std::collections::{HashMap, HashSet};
 use keepwatch_bus::Fact;
 use keepwatch_bus::fact::ServiceFact;
 use keepwatch_bus::subject::{Name, ServiceKey};
-use keepwatch_model::VirtualServerKey;
+use keepwatch_model::{VirtualServer, VirtualServerKey};
 
 /// What is known of groups.
 #[derive(Debug, Default)]
-pub(super) struct Entries {
+pub(crate) struct Entries {
     groups: HashMap<ServiceKey, (Name, VirtualServerKey)>,
     /// The entry that each group is told by.
     firsts: HashMap<VirtualServerKey, ServiceKey>,
@@ -19,45 +19,61 @@ pub(super) struct Entries {
 
 /// Where an event about a virtual server belongs.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Place<'a> {
+pub(crate) struct Place<'a> {
     /// The group that its virtual server stands for.
-    pub(super) group: Option<&'a Name>,
+    pub(crate) group: Option<&'a Name>,
     /// It says of another entry of the group what is told of the first one.
-    pub(super) repeats: bool,
+    pub(crate) repeats: bool,
 }
 
 impl Entries {
     /// Takes in which entries there are.
-    pub(super) fn note(&mut self, fact: &Fact) {
+    pub(crate) fn note(&mut self, fact: &Fact) {
         match fact {
             Fact::Service(ServiceFact::VirtualServerConfigured { service, settings }) => {
-                let key = settings.key.lasting();
-                // It may have stood for another group than it is of now, or for none.
-                if self.groups.get(service).is_some_and(|(_, before)| *before != key) {
-                    self.step_down(service);
-                }
-                self.forget(service);
-                let Some(group) = settings.group() else { return };
-                self.groups.insert(*service, (group.clone(), key.clone()));
-                if self.firsts.entry(key).or_insert(*service) != service {
-                    self.others.insert(*service);
-                }
+                self.configured(service, settings);
             }
-            Fact::Service(ServiceFact::VirtualServerRenamed { service, from }) => {
-                let Some((group, key)) = self.groups.get(from).cloned() else { return };
-                // The one before may stay in the group.
-                if self.firsts.insert(key.clone(), *service).is_some_and(|before| before == *from) {
-                    self.others.insert(*from);
-                }
-                self.groups.insert(*service, (group, key));
-                self.others.remove(service);
-            }
-            Fact::Service(ServiceFact::VirtualServerUnconfigured { service }) => {
-                self.step_down(service);
-                self.forget(service);
-            }
+            Fact::Service(ServiceFact::VirtualServerRenamed { service, from }) => self.renamed(service, from),
+            Fact::Service(ServiceFact::VirtualServerUnconfigured { service }) => self.removed(service),
             _ => {}
         }
+    }
+
+    /// A virtual server is there, or is another one now.
+    pub(crate) fn configured(&mut self, service: &ServiceKey, settings: &VirtualServer) {
+        let key = settings.key.lasting();
+        // It may have stood for another group than it is of now, or for none.
+        if self.groups.get(service).is_some_and(|(_, before)| *before != key) {
+            self.step_down(service);
+        }
+        self.forget(service);
+        let Some(group) = settings.group() else { return };
+        self.groups.insert(*service, (group.clone(), key.clone()));
+        if self.firsts.entry(key).or_insert(*service) != service {
+            self.others.insert(*service);
+        }
+    }
+
+    /// A group is told by another entry from now on.
+    pub(crate) fn renamed(&mut self, service: &ServiceKey, from: &ServiceKey) {
+        let Some((group, key)) = self.groups.get(from).cloned() else { return };
+        // The one before may stay in the group.
+        if self.firsts.insert(key.clone(), *service).is_some_and(|before| before == *from) {
+            self.others.insert(*from);
+        }
+        self.groups.insert(*service, (group, key));
+        self.others.remove(service);
+    }
+
+    /// A virtual server is there no longer.
+    pub(crate) fn removed(&mut self, service: &ServiceKey) {
+        self.step_down(service);
+        self.forget(service);
+    }
+
+    /// Whether another entry of its group tells what happens to this one.
+    pub(crate) fn is_told_by_another(&self, service: &ServiceKey) -> bool {
+        self.others.contains(service)
     }
 
     /// It does not speak for its group any more, if it did.
@@ -74,11 +90,11 @@ impl Entries {
     }
 
     /// Where what happened belongs.
-    pub(super) fn place(&self, fact: &Fact) -> Place<'_> {
+    pub(crate) fn place(&self, fact: &Fact) -> Place<'_> {
         let Some(service) = of_all_entries(fact) else { return Place::default() };
         Place {
             group: self.groups.get(service).map(|(name, _)| name),
-            repeats: self.others.contains(service),
+            repeats: self.is_told_by_another(service),
         }
     }
 }
@@ -118,7 +134,7 @@ fn of_all_entries(fact: &Fact) -> Option<&ServiceKey> {
 #[cfg(test)]
 mod tests {
     use keepwatch_bus::{Configured, sample};
-    use keepwatch_model::{Protocol, VirtualServer};
+    use keepwatch_model::Protocol;
 
     use super::*;
 
