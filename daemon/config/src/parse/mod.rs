@@ -207,8 +207,8 @@ impl<'a> Parser<'a> {
             Some(Shape::Lines) => self.line_of_block(&name, words),
             Some(Shape::Keywords(_)) | None => {
                 let known = schema::find(self.block(), &name.text);
-                let somewhere = || !schema::blocks_with(&name.text).is_empty();
-                self.context.count_keyword(name.span, known.is_some(), known.is_none() && somewhere());
+                let somewhere = known.is_some() || !schema::blocks_with(&name.text).is_empty();
+                self.context.count_keyword(name.span, known.is_some(), somewhere);
                 let rest = known.and_then(|found| self.next_statement(found, &mut words, line));
                 let statement = match known {
                     Some(found) => Some(self.without_foreign(found, name, words)),

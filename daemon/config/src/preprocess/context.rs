@@ -117,8 +117,8 @@ impl Context {
     }
 
     /// Of a file that is no configuration (prose, or that of another program) one thing is said, and not one of each line. Of
-    /// one that is included no line is shown, for what secrets it has nobody knows. Some words of prose happen
-    /// to be keywords, more of them of some block or other.
+    /// one that is included no line is shown, for what secrets it has nobody knows. Some words of prose happen to be keywords,
+    /// more of them of some block or other.
     pub(crate) fn judge_files(&mut self) {
         let words = std::mem::take(&mut self.words_of).into_iter();
         let is_foreign = |words: &Words| words.unknown >= FOREIGN.max(10 * words.known + 2 * words.misplaced);
@@ -133,13 +133,9 @@ impl Context {
             let included = self.sources.chain(first).map(|expansion| expansion.at).find(|at| at.file != file);
             let (at, label) = match included {
                 Some(at) => (at, "included here"),
-                None => (first, "nothing is known from here on"),
+                None => (first, "not known, nor is next to all that follows"),
             };
-            self.diagnostics.push(
-                Diagnostic::error("no-configuration", message)
-                    .at(at, label)
-                    .help("nothing in it has an effect"),
-            );
+            self.diagnostics.push(Diagnostic::error("no-configuration", message).at(at, label));
         }
     }
 

@@ -26,6 +26,22 @@ pub(super) enum Found {
     Matched(Vec<PathBuf>, Vec<PathBuf>),
 }
 
+/// The files of these that are there, and those that are not.
+pub(super) fn sorted_out(found: Vec<Found>) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let (mut there, mut missing) = (Vec::new(), Vec::new());
+    for found in found {
+        match found {
+            Found::Named(path) if path.symlink_metadata().is_ok() => there.push(path),
+            Found::Named(path) => missing.push(path),
+            Found::Matched(mut matched, mut without) => {
+                there.append(&mut matched);
+                missing.append(&mut without);
+            }
+        }
+    }
+    (there, missing)
+}
+
 /// The pattern stands for more than is sensible.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TooMany;

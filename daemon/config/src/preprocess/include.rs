@@ -287,16 +287,7 @@ impl Reader {
 /// The files that an `include` line in this file would stand for now.
 pub(crate) fn included_from(within: &Path, pattern: &str) -> Vec<PathBuf> {
     let found = glob::find(pattern, &directory_of(within)).unwrap_or_default();
-    found.into_iter().flat_map(there).collect()
-}
-
-/// What is there of what an alternative of a pattern stands for.
-pub(super) fn there(found: glob::Found) -> Vec<PathBuf> {
-    match found {
-        glob::Found::Named(path) if path.symlink_metadata().is_ok() => vec![path],
-        glob::Found::Named(_) => Vec::new(),
-        glob::Found::Matched(paths, _) => paths,
-    }
+    glob::sorted_out(found).0
 }
 
 /// The files of these that are there; says what is not.
@@ -308,18 +299,7 @@ fn existing(
     context: &mut Context,
 ) -> Vec<PathBuf> {
     let wild = found.iter().any(|found| matches!(found, glob::Found::Matched(..)));
-    let mut files = Vec::new();
-    let mut missing = Vec::new();
-    for found in found {
-        match found {
-            glob::Found::Named(path) if path.symlink_metadata().is_ok() => files.push(path),
-            glob::Found::Named(path) => missing.push(path),
-            glob::Found::Matched(mut paths, mut without) => {
-                files.append(&mut paths);
-                missing.append(&mut without);
-            }
-        }
-    }
+    let (files, missing) = glob::sorted_out(found);
     if !missing.is_empty() {
         let some_of_them = glob::has_brace(pattern) || !files.is_empty();
         let strict = if some_of_them { checks.brace } else { checks.matches };

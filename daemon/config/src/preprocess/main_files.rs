@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{glob, include, text};
+use super::{glob, text};
 use crate::diagnostics::Diagnostic;
 
 /// A text that the configuration consists of, and where it stands.
@@ -42,7 +42,7 @@ pub(crate) fn main_files(name: &Path) -> Result<(Vec<MainFile>, Vec<Diagnostic>)
 /// The files that a pattern stands for now; none if the name is one of a file.
 pub(crate) fn main_paths(name: &Path) -> Vec<PathBuf> {
     let found = as_pattern(name).and_then(|pattern| glob::find(pattern, Path::new(".")).ok());
-    found.unwrap_or_default().into_iter().flat_map(include::there).map(plain).collect()
+    glob::sorted_out(found.unwrap_or_default()).0.into_iter().map(plain).collect()
 }
 
 fn as_pattern(name: &Path) -> Option<&str> {
@@ -62,17 +62,7 @@ pub(crate) fn text_of(path: &Path) -> Option<String> {
 fn matching(pattern: &str, said: &mut Vec<Diagnostic>) -> Result<Vec<PathBuf>, Box<Diagnostic>> {
     let too_many =
         |glob::TooMany| unreadable(format!("`{pattern}` may stand for too many files"), Some(glob::LIMITS));
-    let (mut paths, mut missing) = (Vec::new(), Vec::new());
-    for found in glob::find(pattern, Path::new(".")).map_err(too_many)? {
-        match found {
-            glob::Found::Named(path) if path.symlink_metadata().is_ok() => paths.push(path),
-            glob::Found::Named(path) => missing.push(path),
-            glob::Found::Matched(mut matched, mut without) => {
-                paths.append(&mut matched);
-                missing.append(&mut without);
-            }
-        }
-    }
+    let (paths, missing) = glob::sorted_out(glob::find(pattern, Path::new(".")).map_err(too_many)?);
     if !paths.is_empty() {
         let lacks = |path: PathBuf| format!("there is no `{}`", path.display());
         said.extend(missing.into_iter().map(|path| Diagnostic::warning("missing-include", lacks(path))));
