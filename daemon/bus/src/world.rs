@@ -139,9 +139,8 @@ impl World {
         }
         // A new one that a reload has put before the others stands behind them, and has their checkers.
         let speaks = |entry: &&Service| entry.reals.values().any(|real| !real.checkers.is_empty());
-        let mut first = None;
-        let mut entries = self.entries_of(service).inspect(|entry| _ = *first.get_or_insert(*entry));
-        entries.find(speaks).or(first).unwrap_or(service)
+        let entries = || self.entries_of(service);
+        entries().find(speaks).or_else(|| entries().next()).unwrap_or(service)
     }
 
     /// The entries of the virtual server group that this is one of; itself, where it is of none.

@@ -15,10 +15,9 @@ use keepwatch_config::{Config, Diagnostic, Diagnostics, Host, HostAddress, Loade
 use keepwatch_net::address::{PROTOCOL_KEEPALIVED, kernel_keeps_marks};
 use keepwatch_net::link::{LinkIndex, LinkKind, MACVLAN_MODE_PRIVATE, Notification};
 use keepwatch_net::netlink::Monitor;
-
-use super::settings::Settings;
 use keepwatch_vrrp::spec::is_mark;
 
+use super::settings::Settings;
 use crate::cli::DataplaneKind;
 use crate::kept::Kept;
 use crate::logging::sink::Sinks;

@@ -1,7 +1,7 @@
 //! What does not work of virtual servers, their real servers and checkers.
 //!
-//! All entries of a virtual server group have the same real servers, which are checked once, by one of them, the first: a trouble
-//! that all have is one, and named by the group. An entry that is otherwise than the first one is told of by itself.
+//! All entries of a virtual server group have the same real servers, which are checked once, by one of them, the first: a
+//! trouble that all have is one, and named by the group. An entry that is otherwise than the first one is told of by itself.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
